@@ -1,0 +1,1 @@
+"""Reference fits: documents, not code."""

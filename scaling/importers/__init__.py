@@ -1,0 +1,1 @@
+"""Files other tools write, turned into observations: one source a file."""

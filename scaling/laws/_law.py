@@ -1,0 +1,179 @@
+"""What every law offers, and the numeric answers a law without a closed form falls back on."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, final
+
+from jaxtyping import Float
+
+from scaling._pytree import AbstractTree, Array, array_namespace, field_values
+from scaling.errors import InvalidInput, Unanswerable, Violation
+from scaling.prior_specs import PriorSpec
+
+# ln of the largest count a numeric inverse looks at: beyond 1e30 parameters or tokens "never" is the honest word.
+LOG_COUNT_LIMIT = 30 * math.log(10.0)
+_BISECTIONS = 60  # halves ln 1e30 to 6e-17 of itself: below float64's resolution of the answer
+
+
+@final
+@dataclass(frozen=True)
+class Citation:
+    """Where a law or link comes from."""
+
+    key: str
+    text: str
+    url: str
+
+
+@final
+@dataclass(frozen=True)
+class CoefficientSpec:
+    """One coefficient: its field's name, unit and meaning, and whether it must be above zero."""
+
+    name: str
+    unit: str
+    meaning: str
+    positive: bool = True
+
+
+@final
+@dataclass(frozen=True)
+class Reference:
+    """The point inside the data at which coordinates are centred: size, tokens, loss in nats per token."""
+
+    n: float
+    d: float
+    loss: float
+
+
+class AbstractLaw(AbstractTree, ABC):
+    """Loss in nats per token as a function of size `n` and tokens `d`.
+
+    A field may carry a draw axis; `law[..., None].loss(n, d)` is then draws by points. Every law has
+    *reference coordinates*, in which it is sampled: loss at a reference point inside the data, shares of the
+    terms there, exponents. They are nearly uncorrelated where the coefficients as published correlate at .999.
+    """
+
+    name: ClassVar[str]
+    variables: ClassVar[tuple[str, ...]]  # of ("n", "d"): what the loss depends on
+    formula: ClassVar[str]
+    citation: ClassVar[Citation]
+    coefficients: ClassVar[tuple[CoefficientSpec, ...]]
+    priors: ClassVar[Mapping[str, PriorSpec]]  # on the reference coordinates, in their order
+    shape_coordinates: ClassVar[tuple[str, ...]]  # the reference coordinates that enter ln L non-linearly
+
+    @abstractmethod
+    def log_loss(
+        self, n: Float[Array, "*point"] | None = None, d: Float[Array, "*point"] | None = None
+    ) -> Float[Array, "*point"]:
+        """ln L, evaluated as a log-sum-exp so that no term underflows."""
+
+    @abstractmethod
+    def limit(self) -> Float[Array, "*draw"]:
+        """Loss as every variable goes to infinity, nats per token."""
+
+    @classmethod
+    @abstractmethod
+    def from_reference(cls, coordinates: Mapping[str, Any], reference: Reference) -> Self:
+        """The law with these reference coordinates."""
+
+    @abstractmethod
+    def at_reference(self, reference: Reference) -> dict[str, Any]:
+        """Reference coordinates of this law; inverse of `from_reference`."""
+
+    def loss(
+        self, n: Float[Array, "*point"] | None = None, d: Float[Array, "*point"] | None = None
+    ) -> Float[Array, "*point"]:
+        """Loss in nats per token at size `n` and `d` tokens."""
+        log_loss = self.log_loss(n, d)
+        return array_namespace(log_loss).exp(log_loss)
+
+    def size_at(
+        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf
+    ) -> Float[Array, "*draw"]:
+        """Smallest size whose loss at `d` tokens is at most `loss`; `inf` where no size is enough."""
+        self._must_depend_on("n", "size")
+        return self.smallest_count(lambda n: self.loss(n, d), loss)
+
+    def tokens_at(
+        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf
+    ) -> Float[Array, "*draw"]:
+        """Fewest tokens with which size `n` reaches `loss`; `inf` where no number is enough."""
+        self._must_depend_on("d", "token budget")
+        return self.smallest_count(lambda d: self.loss(n, d), loss)
+
+    def size_at_ratio(self, loss: Float[Array, "*draw"], tokens_per_parameter: float) -> Float[Array, "*draw"]:
+        """Smallest size that reaches `loss` trained on `tokens_per_parameter` x its size; `inf` where none does."""
+        return self.smallest_count(lambda n: self.loss(n, tokens_per_parameter * n), loss)
+
+    def optimum(self, c: Float[Array, "*draw"]) -> tuple[Float[Array, "*draw"], Float[Array, "*draw"]]:
+        """Compute-optimal size and tokens for `c` FLOPs, $\\arg\\min L(N, D)$ subject to $6 N D = C$.
+
+        Raises `Unanswerable` for a law that does not depend on both.
+        """
+        raise Unanswerable(
+            f"The law {self.name!r} ({self.formula}) has no compute-optimal split between size and tokens. "
+            "Fit a law in both, such as 'chinchilla', or ask at a fixed number of tokens per parameter."
+        )
+
+    def compute_at(self, loss: Float[Array, "*draw"]) -> Float[Array, "*draw"]:
+        """Least training FLOPs that reach `loss`, spent compute-optimally; `inf` where none do."""
+
+        def loss_at_optimum(c: Any) -> Any:
+            return self.loss(*self.optimum(c))
+
+        return self.smallest_count(loss_at_optimum, loss)
+
+    def _must_depend_on(self, variable: str, what: str) -> None:
+        if variable not in self.variables:
+            raise Unanswerable(
+                f"The law {self.name!r} ({self.formula}) says nothing about {what}. "
+                "Fit a law that depends on it, such as 'chinchilla'."
+            )
+
+    @staticmethod
+    def smallest_count(loss_of: Callable[[Any], Any], loss: Any) -> Any:
+        """Smallest count in [1, 1e30] with `loss_of(count) <= loss`, by bisection on its logarithm; else `inf`.
+
+        `loss_of` must fall (weakly) with the count.
+        """
+        xp = array_namespace(loss, loss_of(1.0))
+        shape_of = loss_of(1.0) + 0.0 * xp.asarray(loss)
+        low = xp.zeros_like(shape_of)
+        high = xp.full_like(shape_of, LOG_COUNT_LIMIT)
+        reachable = loss_of(xp.exp(high)) <= loss
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            enough = loss_of(xp.exp(middle)) <= loss
+            low, high = xp.where(enough, low, middle), xp.where(enough, middle, high)
+        return xp.where(reachable, xp.exp(high), xp.inf)
+
+    @final
+    @classmethod
+    def from_coefficients(cls, coefficients: Mapping[str, Any]) -> Self:
+        """The law with these coefficients; raises `InvalidInput` listing every one missing, unknown or out of range."""
+        import numpy as np
+
+        known = {spec.name: spec for spec in cls.coefficients}
+        violations = [
+            *(Violation(name, f"missing: {spec.meaning}") for name, spec in known.items() if name not in coefficients),
+            *(Violation(name, f"no coefficient of {cls.name!r}") for name in coefficients if name not in known),
+        ]
+        values = {name: np.asarray(coefficients[name], dtype=np.float64) for name in known if name in coefficients}
+        for name, value in values.items():
+            if not np.all(np.isfinite(value)):
+                violations.append(Violation(name, f"{value} given, a finite number needed"))
+            elif known[name].positive and np.any(value <= 0):
+                violations.append(Violation(name, f"{value} given, a number above zero needed"))
+        if violations:
+            raise InvalidInput(f"These are no coefficients of the law {cls.name!r}.", violations)
+        return cls(**values)
+
+    @final
+    def to_coefficients(self) -> dict[str, Any]:
+        """The coefficients by name."""
+        return field_values(self)

@@ -1,0 +1,72 @@
+"""The power law in compute."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, final
+
+from jaxtyping import Float
+
+from scaling._pytree import Array, pytree
+from scaling.compute import FLOPS_PER_PARAMETER_TOKEN, training_flops
+from scaling.laws._law import CoefficientSpec, Reference
+from scaling.laws._saturating import FLOOR_PRIORS, HENIGHAN_2020, AbstractSaturatingPower, exponent_prior
+
+
+@final
+@pytree
+class ComputePowerLaw(AbstractSaturatingPower):
+    r"""Loss falls as a power of training compute towards a floor.
+
+    $L(C) = L_\infty + (C_0 / C)^{\alpha}$ with $C = 6 N D$, for runs split between size and tokens by one rule.
+
+    - `l_inf`: irreducible loss, nats per token.
+    - `c_0`: compute at which the reducible loss is 1 nat, FLOPs.
+    - `alpha`: exponent, dimensionless, positive.
+
+    Source: Henighan et al. 2020, eq. 1.1, in C.
+    """
+
+    name = "power_compute"
+    variables = ("n", "d")
+    formula = "L(C) = L_inf + (C_0 / C)^alpha, C = 6 N D"
+    citation = HENIGHAN_2020
+    scale_name = "c_0"
+    coefficients = (
+        CoefficientSpec("l_inf", "nats per token", "irreducible loss"),
+        CoefficientSpec("c_0", "FLOPs", "compute at which the reducible loss is 1 nat"),
+        CoefficientSpec("alpha", "1", "exponent of compute"),
+    )
+    priors = {**FLOOR_PRIORS, "alpha": exponent_prior(0.165)}  # noqa: RUF012 - a ClassVar of the base
+
+    l_inf: Float[Array, "*draw"]
+    c_0: Float[Array, "*draw"]
+    alpha: Float[Array, "*draw"]
+
+    def variable(self, n: Any, d: Any) -> Any:
+        """$C = 6 N D$."""
+        return training_flops(n, d)
+
+    @classmethod
+    def reference_variable(cls, reference: Reference) -> float:
+        """C at the reference point."""
+        return training_flops(reference.n, reference.d)
+
+    def size_at(
+        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf
+    ) -> Float[Array, "*draw"]:
+        """$N = C(L) / (6 D)$."""
+        return self.variable_at(loss) / (FLOPS_PER_PARAMETER_TOKEN * d)
+
+    def tokens_at(
+        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf
+    ) -> Float[Array, "*draw"]:
+        """$D = C(L) / (6 N)$."""
+        return self.variable_at(loss) / (FLOPS_PER_PARAMETER_TOKEN * n)
+
+    def compute_at(self, loss: Float[Array, "*draw"]) -> Float[Array, "*draw"]:
+        r"""$C = C_0 (L - L_\infty)^{-1/\alpha}$; `inf` where the floor is higher."""
+        return self.variable_at(loss)
+
+
+LAW = ComputePowerLaw

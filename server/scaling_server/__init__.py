@@ -1,0 +1,1 @@
+"""The service: what `scaling serve` runs."""
