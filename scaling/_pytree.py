@@ -13,6 +13,7 @@ from typing import Any, Self, TypeAlias, TypeVar, dataclass_transform
 
 import numpy as np
 from array_api_compat import array_namespace as _array_namespace
+from array_api_compat import is_jax_array
 
 # An array of either namespace, or a scalar: type checkers cannot say more; shapes stand in the annotations.
 Array: TypeAlias = Any
@@ -23,8 +24,8 @@ _registered: set[type] = set()
 
 def array_namespace(*values: Any) -> Any:
     """The module whose functions apply to these values: `jax.numpy` if any is a JAX array, else `numpy`."""
-    arrays = [value for value in values if hasattr(value, "dtype")]
-    return _array_namespace(*arrays) if arrays else np
+    jax_arrays = [value for value in values if is_jax_array(value)]
+    return _array_namespace(*jax_arrays) if jax_arrays else np
 
 
 def field_values(tree: Any) -> dict[str, Any]:

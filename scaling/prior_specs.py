@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 
-class _Spec(BaseModel):
+class _Spec(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @abstractmethod
+    def middle(self) -> float:
+        """Median of the distribution."""
 
 
 class Normal(_Spec):
@@ -21,6 +27,10 @@ class Normal(_Spec):
     loc: float
     scale: PositiveFloat
 
+    def middle(self) -> float:
+        """Median of the distribution."""
+        return self.loc
+
 
 class LogNormal(_Spec):
     """The logarithm is normal: `median` is its median, `scale` the standard deviation of the logarithm."""
@@ -28,6 +38,10 @@ class LogNormal(_Spec):
     kind: Literal["log_normal"] = "log_normal"
     median: PositiveFloat
     scale: PositiveFloat
+
+    def middle(self) -> float:
+        """Median of the distribution."""
+        return self.median
 
 
 class LogitNormal(_Spec):
@@ -37,6 +51,10 @@ class LogitNormal(_Spec):
     loc: float
     scale: PositiveFloat
 
+    def middle(self) -> float:
+        """Median of the distribution."""
+        return 1.0 / (1.0 + math.exp(-self.loc))
+
 
 class Uniform(_Spec):
     """Uniform between `low` and `high`."""
@@ -45,12 +63,20 @@ class Uniform(_Spec):
     low: float
     high: float
 
+    def middle(self) -> float:
+        """Median of the distribution."""
+        return 0.5 * (self.low + self.high)
+
 
 class Exponential(_Spec):
     """Exponential with mean `mean`."""
 
     kind: Literal["exponential"] = "exponential"
     mean: PositiveFloat
+
+    def middle(self) -> float:
+        """Median of the distribution."""
+        return self.mean * math.log(2.0)
 
 
 PriorSpec = Annotated[Normal | LogNormal | LogitNormal | Uniform | Exponential, Field(discriminator="kind")]

@@ -10,6 +10,7 @@ from typing import cast
 
 from scaling._registry import discover, lookup
 from scaling.laws._law import AbstractLaw, Citation, CoefficientSpec, Reference
+from scaling.laws._separable import AbstractSeparableLaw
 
 
 def law_classes() -> Mapping[str, type[AbstractLaw]]:
@@ -22,4 +23,12 @@ def law_class(name: str) -> type[AbstractLaw]:
     return cast("type[AbstractLaw]", lookup("scaling.laws", "LAW", name))
 
 
-__all__ = ["AbstractLaw", "Citation", "CoefficientSpec", "Reference", "law_class", "law_classes"]
+__all__ = [
+    "AbstractLaw",
+    "AbstractSeparableLaw",
+    "Citation",
+    "CoefficientSpec",
+    "Reference",
+    "law_class",
+    "law_classes",
+]

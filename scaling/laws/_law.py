@@ -64,7 +64,6 @@ class AbstractLaw(AbstractTree, ABC):
     citation: ClassVar[Citation]
     coefficients: ClassVar[tuple[CoefficientSpec, ...]]
     priors: ClassVar[Mapping[str, PriorSpec]]  # on the reference coordinates, in their order
-    shape_coordinates: ClassVar[tuple[str, ...]]  # the reference coordinates that enter ln L non-linearly
 
     @abstractmethod
     def log_loss(

@@ -6,8 +6,11 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, final
 
+import numpy as np
+
 from scaling._pytree import array_namespace
-from scaling.laws._law import AbstractLaw, Citation, Reference
+from scaling.laws._law import Citation, Reference
+from scaling.laws._separable import AbstractSeparableLaw
 from scaling.prior_specs import LogitNormal, LogNormal, Normal, PriorSpec
 
 HENIGHAN_2020 = Citation(
@@ -28,7 +31,7 @@ def exponent_prior(median: float) -> LogNormal:
     return LogNormal(median=median, scale=0.2)
 
 
-class AbstractSaturatingPower(AbstractLaw):
+class AbstractSaturatingPower(AbstractSeparableLaw):
     r"""$L(x) = L_\infty + (x_0 / x)^{\alpha}$, computed as $L_\infty + e^{-\alpha (\ln x - \ln x_0)}$."""
 
     scale_name: ClassVar[str]  # the field that holds x_0
@@ -37,8 +40,9 @@ class AbstractSaturatingPower(AbstractLaw):
     l_inf: Any
     alpha: Any
 
+    @staticmethod
     @abstractmethod
-    def variable(self, n: Any, d: Any) -> Any:
+    def variable_of(n: Any, d: Any) -> Any:
         """x at size `n` and `d` tokens."""
 
     @final
@@ -49,7 +53,7 @@ class AbstractSaturatingPower(AbstractLaw):
     @final
     def log_loss(self, n: Any = None, d: Any = None) -> Any:
         """$\\ln (e^{\\ln L_\\infty} + e^{\\alpha (\\ln x_0 - \\ln x)})$."""
-        x = self.variable(n, d)
+        x = self.variable_of(n, d)
         x_0 = getattr(self, self.scale_name)
         xp = array_namespace(self.l_inf, x)
         return xp.logaddexp(xp.log(self.l_inf), self.alpha * (xp.log(x_0) - xp.log(x)))
@@ -72,8 +76,8 @@ class AbstractSaturatingPower(AbstractLaw):
         level, share, alpha = coordinates["level"], coordinates["floor_share"], coordinates["alpha"]
         xp = array_namespace(level, share, alpha)
         loss = reference.loss * xp.exp(level)
-        x_ref = cls.reference_variable(reference)
-        log_x_0 = xp.log(x_ref) + xp.log((1.0 - share) * loss) / alpha
+        x_ref = cls.variable_of(reference.n, reference.d)
+        log_x_0 = xp.log(xp.asarray(x_ref)) + xp.log((1.0 - share) * loss) / alpha
         return cls(**{"l_inf": share * loss, cls.scale_name: xp.exp(log_x_0), "alpha": alpha})
 
     @final
@@ -83,7 +87,16 @@ class AbstractSaturatingPower(AbstractLaw):
         xp = array_namespace(loss)
         return {"level": xp.log(loss / reference.loss), "floor_share": self.l_inf / loss, "alpha": self.alpha}
 
+    @final
     @classmethod
-    @abstractmethod
-    def reference_variable(cls, reference: Reference) -> float:
-        """x at the reference point."""
+    def columns(cls, shape: Mapping[str, Any], n: Any, d: Any, reference: Reference) -> Any:
+        r"""1 and $(x / x_{ref})^{-\alpha}$."""
+        ratio = cls.variable_of(n, d) / cls.variable_of(reference.n, reference.d)
+        return np.stack([np.ones_like(ratio), ratio ** -shape["alpha"]], axis=-1)
+
+    @final
+    @classmethod
+    def coordinates_from_terms(cls, shape: Mapping[str, Any], terms: Any, reference: Reference) -> dict[str, Any]:
+        """`level` and `floor_share` from the floor and the reducible loss at the reference point."""
+        loss = terms[0] + terms[1]
+        return {"level": np.log(loss / reference.loss), "floor_share": terms[0] / loss, "alpha": shape["alpha"]}

@@ -6,18 +6,20 @@ import math
 from collections.abc import Mapping
 from typing import Any, Self, final
 
+import numpy as np
 from jaxtyping import Float
 
 from scaling._pytree import Array, array_namespace, pytree
 from scaling.compute import FLOPS_PER_PARAMETER_TOKEN
-from scaling.laws._law import AbstractLaw, Citation, CoefficientSpec, Reference
+from scaling.laws._law import Citation, CoefficientSpec, Reference
 from scaling.laws._saturating import FLOOR_PRIORS, exponent_prior
+from scaling.laws._separable import AbstractSeparableLaw
 from scaling.prior_specs import LogitNormal
 
 
 @final
 @pytree
-class ChinchillaLaw(AbstractLaw):
+class ChinchillaLaw(AbstractSeparableLaw):
     r"""Loss is a floor plus a power of size plus a power of tokens.
 
     $L(N, D) = E + A / N^{\alpha} + B / D^{\beta}$
@@ -125,9 +127,9 @@ class ChinchillaLaw(AbstractLaw):
         reducible = (1.0 - floor) * loss
         return cls(
             l_inf=floor * loss,
-            a=xp.exp(xp.log(share * reducible) + alpha * math.log(reference.n)),
+            a=xp.exp(xp.log(share * reducible) + alpha * xp.log(xp.asarray(reference.n))),
             alpha=alpha,
-            b=xp.exp(xp.log((1.0 - share) * reducible) + beta * math.log(reference.d)),
+            b=xp.exp(xp.log((1.0 - share) * reducible) + beta * xp.log(xp.asarray(reference.d))),
             beta=beta,
         )
 
@@ -135,13 +137,30 @@ class ChinchillaLaw(AbstractLaw):
         """`level`, `floor_share`, `size_share`, `alpha` and `beta` at the reference point."""
         xp = array_namespace(self.l_inf)
         loss = self.loss(reference.n, reference.d)
-        size_term = xp.exp(xp.log(self.a) - self.alpha * math.log(reference.n))
+        size_term = xp.exp(xp.log(self.a) - self.alpha * xp.log(xp.asarray(reference.n)))
         return {
             "level": xp.log(loss / reference.loss),
             "floor_share": self.l_inf / loss,
             "size_share": size_term / (loss - self.l_inf),
             "alpha": self.alpha,
             "beta": self.beta,
+        }
+
+    @classmethod
+    def columns(cls, shape: Mapping[str, Any], n: Any, d: Any, reference: Reference) -> Any:
+        r"""1, $(N / N_{ref})^{-\alpha}$ and $(D / D_{ref})^{-\beta}$."""
+        size_column = (n / reference.n) ** -shape["alpha"]
+        return np.stack([np.ones_like(size_column), size_column, (d / reference.d) ** -shape["beta"]], axis=-1)
+
+    @classmethod
+    def coordinates_from_terms(cls, shape: Mapping[str, Any], terms: Any, reference: Reference) -> dict[str, Any]:
+        """`level`, `floor_share` and `size_share` from floor, size term and token term at the reference point."""
+        loss = terms[0] + terms[1] + terms[2]
+        return {
+            "level": np.log(loss / reference.loss),
+            "floor_share": terms[0] / loss,
+            "size_share": terms[1] / (terms[1] + terms[2]),
+            **shape,
         }
 
 

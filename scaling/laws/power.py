@@ -8,7 +8,7 @@ from typing import Any, final
 from jaxtyping import Float
 
 from scaling._pytree import Array, pytree
-from scaling.laws._law import CoefficientSpec, Reference
+from scaling.laws._law import CoefficientSpec
 from scaling.laws._saturating import FLOOR_PRIORS, HENIGHAN_2020, AbstractSaturatingPower, exponent_prior
 
 
@@ -42,14 +42,11 @@ class PowerLaw(AbstractSaturatingPower):
     n_0: Float[Array, "*draw"]
     alpha: Float[Array, "*draw"]
 
-    def variable(self, n: Any, d: Any) -> Any:
+    @staticmethod
+    def variable_of(n: Any, d: Any) -> Any:
         """N."""
+        del d
         return n
-
-    @classmethod
-    def reference_variable(cls, reference: Reference) -> float:
-        """N at the reference point."""
-        return reference.n
 
     def size_at(
         self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf

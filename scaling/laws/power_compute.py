@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from scaling._pytree import Array, pytree
 from scaling.compute import FLOPS_PER_PARAMETER_TOKEN, training_flops
-from scaling.laws._law import CoefficientSpec, Reference
+from scaling.laws._law import CoefficientSpec
 from scaling.laws._saturating import FLOOR_PRIORS, HENIGHAN_2020, AbstractSaturatingPower, exponent_prior
 
 
@@ -43,14 +43,10 @@ class ComputePowerLaw(AbstractSaturatingPower):
     c_0: Float[Array, "*draw"]
     alpha: Float[Array, "*draw"]
 
-    def variable(self, n: Any, d: Any) -> Any:
+    @staticmethod
+    def variable_of(n: Any, d: Any) -> Any:
         """$C = 6 N D$."""
         return training_flops(n, d)
-
-    @classmethod
-    def reference_variable(cls, reference: Reference) -> float:
-        """C at the reference point."""
-        return training_flops(reference.n, reference.d)
 
     def size_at(
         self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf

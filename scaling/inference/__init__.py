@@ -1,0 +1,1 @@
+"""Fitting: from observations to a gated posterior, in JAX and NumPyro."""

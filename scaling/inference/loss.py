@@ -1,0 +1,264 @@
+"""The posterior of a loss law from runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, Protocol, final
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from numpyro.distributions import biject_to
+from numpyro.infer.util import potential_energy
+
+from scaling._pytree import Array, field_values
+from scaling.errors import FitFailed, NotEnoughRuns
+from scaling.inference._numerics import bucket_size, float64
+from scaling.inference.diagnostics import diagnose, gate_failures, require_convergence
+from scaling.inference.nuts import WhitenedSample, find_mode, sample_whitened
+from scaling.inference.point import PointEstimate, constrained, point_estimate, unconstrained
+from scaling.inference.progress import Progress, ProgressEvent, silent
+from scaling.inference.settings import FitSettings
+from scaling.laws import AbstractLaw
+from scaling.models.loss import NOISE_PRIOR, RUN_PRIOR, LossData, loss_model
+from scaling.posterior import Finding, FindingCode, Hull, LossPosterior, SampleDiagnostics
+from scaling.priors import distribution
+from scaling.units import SizeConvention
+
+_OUTLIER_SCALES = 8.0  # of the noise: Student-t with 4 degrees of freedom goes beyond once in 800 rows
+_SMALLEST_RUN_BUCKET = 8
+_IDENTIFIED_CONTRACTION = 0.7  # posterior over prior standard deviation above which the data have said little
+
+
+class Runs(Protocol):
+    """What the loss model reads of `LossObservations`."""
+
+    run: tuple[str, ...]
+    size: Any
+    tokens: Any
+    loss: Any
+    size_convention: SizeConvention
+    validation_set: str
+
+    def __len__(self) -> int: ...
+
+
+@final
+@dataclass(frozen=True)
+class LossFit:
+    """A law's posterior with the evidence for it.
+
+    - `posterior`: all kept draws, chain after chain; `sample`: the same in unconstrained coordinates, by chain.
+    - `point`: the point estimate, absent where it failed (a finding says why).
+    """
+
+    posterior: LossPosterior
+    sample: WhitenedSample
+    diagnostics: SampleDiagnostics
+    point: PointEstimate | None
+    findings: tuple[Finding, ...]
+
+
+def fit_loss(
+    runs: Runs,
+    law_class: type[AbstractLaw],
+    *,
+    settings: FitSettings = FitSettings(),  # noqa: B008 - frozen
+    start: Mapping[str, float] | None = None,
+    progress: Progress = silent,
+) -> LossFit:
+    """Sample the posterior of `law_class` given `runs`, gated on convergence.
+
+    `start` gives reference coordinates near the mode (a warm start: an earlier fit's medians).
+
+    Raises `NotEnoughRuns` where the rows cannot determine the law's coefficients, `FitFailed` where the sample misses
+    its gate twice, the second time with more warm-up and smaller steps.
+    """
+    _require_enough(runs, law_class)
+    data, run_count = pad_runs(runs)
+    findings = []
+    progress(ProgressEvent("point estimate", 0, 1))
+    try:
+        point: PointEstimate | None = point_estimate(law_class, data)
+    except FitFailed as failure:
+        point = None
+        findings.append(Finding(code=FindingCode.POINT_ESTIMATE_FAILED, message=str(failure)))
+    progress(ProgressEvent("point estimate", 1, 1))
+    with float64():
+        potential = _potential(law_class, run_count)
+        mode = find_mode(potential, data, _starts(law_class, data, run_count=run_count, point=point, start=start))
+        # Run effects are nuisance, and padded ones no coordinates at all: the gate looks at the scalars.
+        scalars = len(law_class.priors) + (2 if run_count else 1)
+        sample, diagnostics = _sample_until_converged(
+            potential, data, mode, scalars=scalars, settings=settings, progress=progress
+        )
+        posterior = _posterior(sample, law_class, data, runs, settings=settings)
+    findings.extend(_findings(posterior, sample, law_class, runs))
+    return LossFit(posterior, sample, diagnostics, point, tuple(findings))
+
+
+def pad_runs(runs: Runs) -> tuple[LossData, int]:
+    """Observations as padded arrays centred at their medians, and the padded number of run effects (0: none needed)."""
+    labels, index = np.unique(np.asarray(runs.run), return_inverse=True)
+    run_count = 0 if len(labels) == len(runs) else bucket_size(len(labels), smallest=_SMALLEST_RUN_BUCKET)
+    reference_n, reference_d, reference_loss = (
+        float(np.exp(np.median(np.log(values)))) for values in (runs.size, runs.tokens, runs.loss)
+    )
+    missing = bucket_size(len(runs)) - len(runs)
+    with float64():
+        data = LossData(
+            n=jnp.asarray(np.pad(runs.size, (0, missing), constant_values=reference_n)),
+            d=jnp.asarray(np.pad(runs.tokens, (0, missing), constant_values=reference_d)),
+            log_loss=jnp.asarray(np.pad(np.log(runs.loss), (0, missing), constant_values=np.log(reference_loss))),
+            weight=jnp.asarray(np.arange(len(runs) + missing) < len(runs)),
+            run=jnp.asarray(np.pad(index, (0, missing))),
+            reference_n=jnp.asarray(reference_n),
+            reference_d=jnp.asarray(reference_d),
+            reference_loss=jnp.asarray(reference_loss),
+        )
+    return data, run_count
+
+
+def _require_enough(runs: Runs, law_class: type[AbstractLaw]) -> None:
+    coefficients = len(law_class.coefficients)
+    if len(runs) <= coefficients:
+        raise NotEnoughRuns(
+            f"{law_class.name!r} has {coefficients} coefficients and a noise scale, but {len(runs)} rows were given. "
+            "Add runs at other sizes or token counts."
+        )
+    for variable, values, what in (("n", runs.size, "size"), ("d", runs.tokens, "token count")):
+        distinct = len(np.unique(values))
+        if variable in law_class.variables and distinct < 3:
+            simpler = "'power_tokens'" if variable == "n" else "'power'"
+            raise NotEnoughRuns(
+                f"{law_class.name!r} needs at least 3 different {what}s; {distinct} given "
+                f"({', '.join(f'{value:.4g}' for value in np.unique(values))}). Add runs at other {what}s, "
+                f"or fit a law that does not depend on {what}, such as {simpler}."
+            )
+
+
+@cache
+def _potential(law_class: type[AbstractLaw], run_count: int) -> Callable[[Any, Any], Any]:
+    """Potential energy of one flat unconstrained vector; one object a model, so that its programs are kept."""
+    names = [*law_class.priors, "noise_scale", *(["run_scale"] if run_count else [])]
+
+    def potential(position: Any, data: LossData) -> Any:
+        sites = {name: position[index] for index, name in enumerate(names)}
+        if run_count:
+            sites["run_effect"] = position[len(names) :]
+        return potential_energy(partial(loss_model, run_count=run_count), (law_class, data), {}, sites)
+
+    return potential
+
+
+def _starts(
+    law_class: type[AbstractLaw],
+    data: LossData,
+    *,
+    run_count: int,
+    point: PointEstimate | None,
+    start: Mapping[str, float] | None,
+) -> Any:
+    """Unconstrained starts: the prior's centre, the point estimate, the given start; always three, one program."""
+    centre = unconstrained(law_class, {name: spec.middle() for name, spec in law_class.priors.items()})
+    coordinates = [centre]
+    if point is not None:
+        coordinates.append(unconstrained(law_class, point.law.at_reference(_reference(data))))
+    if start is not None:
+        coordinates.append(unconstrained(law_class, dict(start)))
+    coordinates += [centre] * (3 - len(coordinates))
+    scales = [np.log(NOISE_PRIOR.middle()), *([np.log(RUN_PRIOR.middle())] if run_count else [])]
+    tail = np.concatenate([scales, np.zeros(run_count)])
+    return np.stack([np.concatenate([each, tail]) for each in coordinates])
+
+
+def _reference(data: LossData) -> Any:
+    return type(data.reference)(float(data.reference_n), float(data.reference_d), float(data.reference_loss))
+
+
+def _sample_until_converged(
+    potential: Any, data: LossData, mode: Any, *, scalars: int, settings: FitSettings, progress: Progress
+) -> tuple[WhitenedSample, SampleDiagnostics]:
+    careful = settings.model_copy(
+        update={"warmup": 5 * settings.warmup, "target_acceptance": (1 + 2 * settings.target_acceptance) / 3}
+    )
+    for attempt in (settings, careful):
+        sample = sample_whitened(potential, data, mode, settings=attempt, progress=progress)
+        diagnostics = diagnose(
+            {str(index): sample.draws[..., index] for index in range(scalars)},
+            diverging=sample.diverging,
+            energy=sample.energy,
+        )
+        worst = ProgressEvent(
+            "diagnostics",
+            1,
+            1,
+            diagnostics.divergences,
+            diagnostics.max_r_hat,
+            min(diagnostics.min_bulk_ess, diagnostics.min_tail_ess),
+        )
+        progress(worst)
+        if not gate_failures(diagnostics, settings):
+            break
+    require_convergence(diagnostics, settings)
+    return sample, diagnostics
+
+
+def _posterior(
+    sample: WhitenedSample, law_class: type[AbstractLaw], data: LossData, runs: Runs, *, settings: FitSettings
+) -> LossPosterior:
+    flat = jnp.asarray(sample.draws.reshape(-1, sample.draws.shape[-1]))
+    coordinates = {name: np.asarray(value) for name, value in constrained(law_class, flat).items()}
+    law = law_class.from_reference(coordinates, _reference(data))
+    after = len(law_class.priors)
+    positive = biject_to(distribution(NOISE_PRIOR).support)
+    grouped = flat.shape[-1] > after + 1
+    # A stream of its own, so that zeta never repeats the sampler's numbers.
+    rng = np.random.default_rng([settings.seed, 1])
+    return LossPosterior(
+        law=type(law)(**{name: np.asarray(value) for name, value in field_values(law).items()}),
+        noise_scale=np.asarray(positive(flat[:, after])),
+        run_scale=np.asarray(positive(flat[:, after + 1])) if grouped else np.zeros(len(flat)),
+        discrepancy_scale=settings.discrepancy_scale,
+        zeta=rng.standard_normal(len(flat)),
+        hull=Hull.of(runs.size, runs.tokens, variables=law_class.variables),
+        size_convention=runs.size_convention,
+        validation_set=runs.validation_set,
+    )
+
+
+def _findings(
+    posterior: LossPosterior, sample: WhitenedSample, law_class: type[AbstractLaw], runs: Runs
+) -> list[Finding]:
+    found = []
+    median: Float[Array, row] = np.median(posterior.law[..., np.newaxis].log_loss(runs.size, runs.tokens), axis=0)
+    scale = np.median(np.hypot(posterior.noise_scale, posterior.run_scale))
+    far = np.flatnonzero(np.abs(np.log(runs.loss) - median) > _OUTLIER_SCALES * scale)
+    if len(far):
+        rows = "; ".join(
+            f"row {row + 1} (run {runs.run[row]!r}, loss {runs.loss[row]:.4g}, law {np.exp(median[row]):.4g})"
+            for row in far[:10]
+        )
+        found.append(
+            Finding(
+                code=FindingCode.OUTLIER_ROWS,
+                message=f"{len(far)} of {len(runs)} rows lie more than {_OUTLIER_SCALES:.0f} noise scales from the law "
+                f"and hardly move it: {rows}. Check them.",
+            )
+        )
+    floor = list(law_class.priors).index("floor_share") if "floor_share" in law_class.priors else None
+    if floor is not None:
+        spread = float(np.std(sample.draws[..., floor]))
+        contraction = spread / float(getattr(law_class.priors["floor_share"], "scale"))  # noqa: B009 - a spec's field
+        if contraction > _IDENTIFIED_CONTRACTION:
+            found.append(
+                Finding(
+                    code=FindingCode.FLOOR_NOT_IDENTIFIED,
+                    message="The irreducible loss is not identified by these runs: its posterior is "
+                    f"{contraction:.0%} as wide as its prior. Answers close to the floor rest on the prior; "
+                    "runs at larger scale would tell.",
+                )
+            )
+    return found

@@ -1,0 +1,1 @@
+"""NumPyro models with the law or link as an argument: anyone can sample them with NUTS."""

@@ -1,0 +1,63 @@
+"""The model of loss observations: any law, Student-t noise on log loss, an effect of each run."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+from jaxtyping import Bool, Float, Int
+
+from scaling._pytree import Array
+from scaling.laws import AbstractLaw, Reference
+from scaling.posterior import NOISE_DEGREES_OF_FREEDOM
+from scaling.prior_specs import Exponential, LogNormal
+from scaling.priors import distribution
+
+# Scatter of published final losses around the best law: .5 % to 1 %; wide enough for seeds (.1 %) and messy logs (5 %).
+NOISE_PRIOR = LogNormal(median=0.006, scale=0.8)
+# Runs of one recipe differ by about .5 % at equal size and tokens (a guess from seed repeats of small ladders).
+RUN_PRIOR = Exponential(mean=0.005)
+
+
+class LossData(NamedTuple):
+    """Observations as arrays, padded to a bucket so that fits of similar size share one compiled program.
+
+    - `n`, `d`, `log_loss`: size, tokens, ln of nats per token; padded rows hold the reference point.
+    - `weight`: True for a row, False for padding.
+    - `run`: index of the row's run.
+    """
+
+    n: Float[Array, row]
+    d: Float[Array, row]
+    log_loss: Float[Array, row]
+    weight: Bool[Array, row]
+    run: Int[Array, row]
+    reference_n: Float[Array, ""]
+    reference_d: Float[Array, ""]
+    reference_loss: Float[Array, ""]
+
+    @property
+    def reference(self) -> Reference:
+        """The point at which the law's coordinates are centred."""
+        return Reference(self.reference_n, self.reference_d, self.reference_loss)
+
+
+def loss_model(law_class: type[AbstractLaw], data: LossData, *, run_count: int = 0) -> None:
+    r"""$\ln L_i \sim \mathrm{StudentT}_4(\ln L(N_i, D_i; \theta) + r_{run(i)}, \sigma)$.
+
+    $\theta$ has the law's own priors in its reference coordinates; $\ln\sigma \sim N(\ln .006, .8)$;
+    $r_j \sim N(0, \tau)$, $\tau \sim \mathrm{Exp}(.005)$, non-centred. With `run_count` 0 every observation is its
+    own run and the run effect is part of the noise.
+    """
+    coordinates = {name: numpyro.sample(name, distribution(spec)) for name, spec in law_class.priors.items()}
+    law: Any = law_class.from_reference(coordinates, data.reference)
+    noise = numpyro.sample("noise_scale", distribution(NOISE_PRIOR))
+    mean = law.log_loss(data.n, data.d)
+    if run_count:
+        scale = numpyro.sample("run_scale", distribution(RUN_PRIOR))
+        effects = numpyro.sample("run_effect", dist.Normal(0.0, 1.0).expand([run_count]).to_event(1))
+        mean = mean + scale * effects[data.run]
+    log_density = dist.StudentT(NOISE_DEGREES_OF_FREEDOM, mean, noise).log_prob(data.log_loss)
+    numpyro.factor("log_likelihood", jnp.sum(jnp.where(data.weight, log_density, 0.0)))

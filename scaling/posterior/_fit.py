@@ -1,0 +1,109 @@
+"""A fit: everything a query needs and everything that says where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Self, final
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from scaling.errors import NotFound, Unanswerable
+from scaling.posterior._loss import LossPosterior
+from scaling.posterior._score import ScorePosterior
+
+QUERY_DRAWS = 1000
+
+
+@final
+class FindingCode(StrEnum):
+    """Kinds of things a user must know about a fit before believing it."""
+
+    OUTLIER_ROWS = "outlier_rows"
+    FLOOR_NOT_IDENTIFIED = "floor_not_identified"
+    POINT_ESTIMATE_FAILED = "point_estimate_failed"
+    FEW_RUNS = "few_runs"
+    DATA_QUALITY = "data_quality"
+    SCORE_NOT_FITTED = "score_not_fitted"
+
+
+@final
+class Finding(BaseModel):
+    """One thing found about the data or the fit, with what to do about it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: FindingCode
+    message: str
+
+
+@final
+class SampleDiagnostics(BaseModel):
+    """Convergence of one sample, the worst over its coordinates.
+
+    - `max_r_hat`: rank-normalised split R-hat (Vehtari et al. 2021, eq. 14).
+    - `min_bulk_ess`, `min_tail_ess`: effective sample sizes (the same, section 4).
+    - `divergences`: of kept draws; `min_energy`: lowest BFMI of the chains (Betancourt 2016).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    max_r_hat: float
+    min_bulk_ess: float
+    min_tail_ess: float
+    divergences: int
+    min_energy: float
+
+
+@final
+@dataclass(frozen=True)
+class Fit:
+    """A fitted law and, per task, a fitted link; immutable.
+
+    - `name`, `version`: of the document; a refit on more data is a new version.
+    - `loss`: posterior of the law; `scores`: by task key.
+    - `point`: coefficients of the point estimate; absent where it failed (a finding says why).
+    - `diagnostics`: of the law's sample; absent for published fits, which are one draw without noise.
+    - `data_digest`: SHA-256 of the observations; empty for published fits.
+    - `provenance`: versions, seed, settings, seconds, sources; JSON values only.
+    """
+
+    name: str
+    loss: LossPosterior
+    scores: Mapping[str, ScorePosterior] = field(default_factory=dict)
+    version: int = 1
+    point: Mapping[str, float] | None = None
+    diagnostics: SampleDiagnostics | None = None
+    findings: tuple[Finding, ...] = ()
+    data_digest: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def score(self, task: str) -> ScorePosterior:
+        """The posterior of `task`; raises `NotFound` with the tasks there are."""
+        if task not in self.scores:
+            there = ", ".join(sorted(self.scores)) or "none (it was fitted without scores)"
+            raise NotFound(f"The fit {self.name!r} has no task {task!r}. Its tasks: {there}.")
+        return self.scores[task]
+
+    @property
+    def is_published(self) -> bool:
+        """Whether this is a published point estimate: one draw, so that no interval can be given."""
+        return self.loss.draw_count == 1
+
+    def require_intervals(self) -> None:
+        """Raise `Unanswerable` for a published point estimate."""
+        if self.is_published:
+            raise Unanswerable(
+                f"The fit {self.name!r} is a published point estimate without a posterior: it has no intervals and no "
+                "probabilities. Fit the runs themselves to get them."
+            )
+
+    def for_queries(self) -> Self:
+        """The same fit with at most 1,000 draws of the law, evenly thinned, so that a query takes milliseconds."""
+        count = self.loss.draw_count
+        if count <= QUERY_DRAWS:
+            return self
+        kept = np.linspace(0, count - 1, QUERY_DRAWS).round().astype(int)
+        return replace(self, loss=self.loss.take(kept))

@@ -1,0 +1,60 @@
+"""How far a planned run lies beyond the runs a fit has seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self, final
+
+import numpy as np
+from jaxtyping import Float
+
+from scaling._pytree import Array
+
+
+@final
+@dataclass(frozen=True)
+class Hull:
+    r"""The range of sizes, tokens and compute that the data cover.
+
+    Fields are counts; for a law in one variable the other's range is (0, inf), so that it never counts.
+    """
+
+    smallest_size: float
+    largest_size: float
+    fewest_tokens: float
+    most_tokens: float
+    largest_product: float  # of size and tokens of one run
+
+    @classmethod
+    def of(cls, n: Float[Array, row], d: Float[Array, row], *, variables: tuple[str, ...]) -> Self:
+        """The hull of runs of size `n` trained on `d` tokens, in the variables that a law depends on."""
+        sizes = (float(np.min(n)), float(np.max(n))) if "n" in variables else (0.0, np.inf)
+        tokens = (float(np.min(d)), float(np.max(d))) if "d" in variables else (0.0, np.inf)
+        product = float(np.max(n * d)) if len(variables) == 2 else np.inf
+        return cls(
+            smallest_size=sizes[0],
+            largest_size=sizes[1],
+            fewest_tokens=tokens[0],
+            most_tokens=tokens[1],
+            largest_product=product,
+        )
+
+    def distance(self, n: Float[Array, "*point"], d: Float[Array, "*point"]) -> Float[Array, "*point"]:
+        r"""e-folds beyond the data, 0 inside.
+
+        $h = \max(0, \ln\frac{ND}{(ND)_{max}}, \ln\frac{N}{N_{max}}, \ln\frac{D}{D_{max}}, \ln\frac{N_{min}}{N},
+        \ln\frac{D_{min}}{D})$
+        """
+        n, d = np.asarray(n, dtype=np.float64), np.asarray(d, dtype=np.float64)
+        with np.errstate(divide="ignore"):
+            beyond = [
+                np.log(n / self.largest_size),
+                np.log(d / self.most_tokens),
+                np.log(self.smallest_size / n),
+                np.log(self.fewest_tokens / d),
+                np.log(n) + np.log(d) - np.log(self.largest_product),
+            ]
+        farthest = beyond[0]
+        for each in beyond[1:]:
+            farthest = np.maximum(farthest, each)
+        return np.maximum(farthest, 0.0)
