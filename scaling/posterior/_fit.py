@@ -10,6 +10,7 @@ from typing import Any, Self, final
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from scaling._pytree import Array
 from scaling.errors import NotFound, Unanswerable
 from scaling.posterior._loss import LossPosterior
 from scaling.posterior._score import ScorePosterior
@@ -66,6 +67,8 @@ class Fit:
     - `loss`: posterior of the law; `scores`: by task key.
     - `point`: coefficients of the point estimate; absent where it failed (a finding says why).
     - `diagnostics`: of the law's sample; absent for published fits, which are one draw without noise.
+    - `sample_stats`: the law's sampler's own record, arrays [chain, draw] by ArviZ's names.
+    - `observed`: the rows the law was fitted to (`run`, `size`, `tokens`, `loss`), for figures and checks.
     - `data_digest`: SHA-256 of the observations; empty for published fits.
     - `provenance`: versions, seed, settings, seconds, sources; JSON values only.
     """
@@ -77,6 +80,8 @@ class Fit:
     point: Mapping[str, float] | None = None
     diagnostics: SampleDiagnostics | None = None
     findings: tuple[Finding, ...] = ()
+    sample_stats: Mapping[str, Array] = field(default_factory=dict)
+    observed: Mapping[str, Array] = field(default_factory=dict)
     data_digest: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
 

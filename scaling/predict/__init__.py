@@ -1,0 +1,1 @@
+"""Forecasts: posterior statements about runs nobody has made, evaluated under NumPy."""
