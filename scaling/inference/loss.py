@@ -24,12 +24,13 @@ from scaling.inference.settings import FitSettings
 from scaling.laws import AbstractLaw
 from scaling.models.loss import NOISE_PRIOR, RUN_PRIOR, LossData, loss_model
 from scaling.posterior import Finding, FindingCode, Hull, LossPosterior, SampleDiagnostics
+from scaling.prior_specs import LogitNormal, LogNormal, Normal
 from scaling.priors import distribution
 from scaling.units import SizeConvention
 
 _OUTLIER_SCALES = 8.0  # of the noise: Student-t with 4 degrees of freedom goes beyond once in 800 rows
 _SMALLEST_RUN_BUCKET = 8
-_IDENTIFIED_CONTRACTION = 0.7  # posterior over prior standard deviation above which the data have said little
+_MOST_RELIANCE = 1.0  # spread from the data alone over the spread of the prior
 
 
 class Runs(Protocol):
@@ -248,17 +249,34 @@ def _findings(
                 f"and hardly move it: {rows}. Check them.",
             )
         )
-    floor = list(law_class.priors).index("floor_share") if "floor_share" in law_class.priors else None
-    if floor is not None:
-        spread = float(np.std(sample.draws[..., floor]))
-        contraction = spread / float(getattr(law_class.priors["floor_share"], "scale"))  # noqa: B009 - a spec's field
-        if contraction > _IDENTIFIED_CONTRACTION:
-            found.append(
-                Finding(
-                    code=FindingCode.FLOOR_NOT_IDENTIFIED,
-                    message="The irreducible loss is not identified by these runs: its posterior is "
-                    f"{contraction:.0%} as wide as its prior. Answers close to the floor rest on the prior; "
-                    "runs at larger scale would tell.",
-                )
+    reliance = _reliance_on_prior(sample, law_class).get("floor_share", 0.0)
+    if reliance > _MOST_RELIANCE:
+        found.append(
+            Finding(
+                code=FindingCode.FLOOR_NOT_IDENTIFIED,
+                message="The irreducible loss is not identified by these runs: without its prior it would be "
+                f"{'unbounded' if np.isinf(reliance) else f'{reliance:.1f} times as wide as the prior'}. Answers close "
+                "to the floor rest on the prior; runs at larger scale would tell.",
             )
+        )
     return found
+
+
+def _reliance_on_prior(sample: WhitenedSample, law_class: type[AbstractLaw]) -> dict[str, float]:
+    """Per coordinate, the spread that the data alone would leave over the prior's spread; `inf` where unbounded.
+
+    In the coordinates without bounds normal, log-normal and logit-normal priors are normal, so that the information of
+    the data is the posterior's precision less the prior's. Empty for a law with other priors.
+    """
+    specs = [spec for spec in law_class.priors.values() if isinstance(spec, Normal | LogNormal | LogitNormal)]
+    if len(specs) < len(law_class.priors):
+        return {}
+    names = list(law_class.priors)
+    draws = sample.draws[..., : len(names)].reshape(-1, len(names))
+    prior_scale = np.asarray([spec.scale for spec in specs])
+    information = np.linalg.inv(np.cov(draws.T)) - np.diag(prior_scale**-2)
+    if np.linalg.eigvalsh(information * np.outer(prior_scale, prior_scale)).min() <= 0:
+        weakest = np.linalg.eigh(information * np.outer(prior_scale, prior_scale))[1][:, 0]
+        return {name: np.inf for name, share in zip(names, np.abs(weakest), strict=True) if share > 0.3}
+    alone = np.sqrt(np.diag(np.linalg.inv(information)))
+    return dict(zip(names, alone / prior_scale, strict=True))

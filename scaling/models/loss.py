@@ -48,8 +48,8 @@ def loss_model(law_class: type[AbstractLaw], data: LossData, *, run_count: int =
     r"""$\ln L_i \sim \mathrm{StudentT}_4(\ln L(N_i, D_i; \theta) + r_{run(i)}, \sigma)$.
 
     $\theta$ has the law's own priors in its reference coordinates; $\ln\sigma \sim N(\ln .006, .8)$;
-    $r_j \sim N(0, \tau)$, $\tau \sim \mathrm{Exp}(.005)$, non-centred. With `run_count` 0 every observation is its
-    own run and the run effect is part of the noise.
+    $r_j \sim N(0, \tau)$, $\tau \sim \mathrm{Exp}(.005)$. With `run_count` 0 every observation is its own run and the
+    run effect is part of the noise.
     """
     coordinates = {name: numpyro.sample(name, distribution(spec)) for name, spec in law_class.priors.items()}
     law: Any = law_class.from_reference(coordinates, data.reference)
@@ -57,7 +57,26 @@ def loss_model(law_class: type[AbstractLaw], data: LossData, *, run_count: int =
     mean = law.log_loss(data.n, data.d)
     if run_count:
         scale = numpyro.sample("run_scale", distribution(RUN_PRIOR))
-        effects = numpyro.sample("run_effect", dist.Normal(0.0, 1.0).expand([run_count]).to_event(1))
-        mean = mean + scale * effects[data.run]
+        residual = data.log_loss - mean
+        mean = mean + _run_effects(residual, data, scale=scale, noise=noise, run_count=run_count)[data.run]
     log_density = dist.StudentT(NOISE_DEGREES_OF_FREEDOM, mean, noise).log_prob(data.log_loss)
     numpyro.factor("log_likelihood", jnp.sum(jnp.where(data.weight, log_density, 0.0)))
+
+
+def _run_effects(residual: Any, data: LossData, *, scale: Any, noise: Any, run_count: int) -> Any:
+    r"""$r_j \sim N(0, \tau)$, sampled as $r_j = \mu_j + s_j z_j$ about its Gaussian conditional.
+
+    $\mu_j$ and $s_j$ are the mean and scale of $r_j$ given the run's residuals if the noise were normal, so that
+    $z_j$ is nearly standard normal whatever the law and the scales: centred effects have a funnel where the data say
+    little, non-centred ones a ridge where they say much. The Jacobian makes it the same prior.
+    """
+    information = (NOISE_DEGREES_OF_FREEDOM + 1) / (NOISE_DEGREES_OF_FREEDOM + 3) / noise**2  # of a Student-t location
+    rows = jnp.zeros(run_count).at[data.run].add(data.weight)
+    total = jnp.zeros(run_count).at[data.run].add(jnp.where(data.weight, residual, 0.0))
+    precision = 1.0 / scale**2 + rows * information
+    middle, spread = information * total / precision, 1.0 / jnp.sqrt(precision)
+    standard = numpyro.sample("run_effect", dist.Normal(0.0, 1.0).expand([run_count]).to_event(1))
+    effect = middle + spread * standard
+    corrected = dist.Normal(0.0, scale).log_prob(effect) + jnp.log(spread) - dist.Normal(0.0, 1.0).log_prob(standard)
+    numpyro.factor("run_effect_density", jnp.sum(corrected))
+    return effect

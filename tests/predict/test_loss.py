@@ -25,7 +25,7 @@ def test_quantiles_agree_with_numpy_and_keep_infinity():
 
 
 def test_the_trend_lies_inside_the_run_interval_and_both_widen_with_distance():
-    forecast = forecast_loss(a_fit(noise=0.003), [1e9, 1e10, 1e11], 1e11)
+    forecast = forecast_loss(a_fit(noise=0.01), [1e9, 1e10, 1e11], 1e11)
     widths = forecast.run_quantiles[2] - forecast.run_quantiles[0]
     assert np.all(forecast.run_quantiles[0] < forecast.trend_quantiles[0])
     assert np.all(forecast.trend_quantiles[2] < forecast.run_quantiles[2])
