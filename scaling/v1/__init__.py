@@ -1,0 +1,1 @@
+"""Generated from `proto/scaling/v1`; see `proto/README.md`."""
