@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, Protocol, final
+from typing import Any, final
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,27 +23,14 @@ from scaling.inference.progress import Progress, ProgressEvent, silent
 from scaling.inference.settings import FitSettings
 from scaling.laws import AbstractLaw
 from scaling.models.loss import NOISE_PRIOR, RUN_PRIOR, LossData, loss_model
+from scaling.observations import LossObservations
 from scaling.posterior import Finding, FindingCode, Hull, LossPosterior, SampleDiagnostics
 from scaling.prior_specs import LogitNormal, LogNormal, Normal
 from scaling.priors import distribution
-from scaling.units import SizeConvention
 
 _OUTLIER_SCALES = 8.0  # of the noise: Student-t with 4 degrees of freedom goes beyond once in 800 rows
 _SMALLEST_RUN_BUCKET = 8
 _MOST_RELIANCE = 1.0  # spread from the data alone over the spread of the prior
-
-
-class Runs(Protocol):
-    """What the loss model reads of `LossObservations`."""
-
-    run: tuple[str, ...]
-    size: Any
-    tokens: Any
-    loss: Any
-    size_convention: SizeConvention
-    validation_set: str
-
-    def __len__(self) -> int: ...
 
 
 @final
@@ -63,7 +50,7 @@ class LossFit:
 
 
 def fit_loss(
-    runs: Runs,
+    runs: LossObservations,
     law_class: type[AbstractLaw],
     *,
     settings: FitSettings = FitSettings(),  # noqa: B008 - frozen
@@ -79,7 +66,7 @@ def fit_loss(
     """
     _require_enough(runs, law_class)
     data, run_count = pad_runs(runs)
-    findings = []
+    findings = [Finding(code=FindingCode.DATA_QUALITY, message=str(warning)) for warning in runs.warnings]
     progress(ProgressEvent("point estimate", 0, 1))
     try:
         point: PointEstimate | None = point_estimate(law_class, data)
@@ -100,7 +87,7 @@ def fit_loss(
     return LossFit(posterior, sample, diagnostics, point, tuple(findings))
 
 
-def pad_runs(runs: Runs) -> tuple[LossData, int]:
+def pad_runs(runs: LossObservations) -> tuple[LossData, int]:
     """Observations as padded arrays centred at their medians, and the padded number of run effects (0: none needed)."""
     labels, index = np.unique(np.asarray(runs.run), return_inverse=True)
     run_count = 0 if len(labels) == len(runs) else bucket_size(len(labels), smallest=_SMALLEST_RUN_BUCKET)
@@ -122,7 +109,7 @@ def pad_runs(runs: Runs) -> tuple[LossData, int]:
     return data, run_count
 
 
-def _require_enough(runs: Runs, law_class: type[AbstractLaw]) -> None:
+def _require_enough(runs: LossObservations, law_class: type[AbstractLaw]) -> None:
     coefficients = len(law_class.coefficients)
     if len(runs) <= coefficients:
         raise NotEnoughRuns(
@@ -208,7 +195,12 @@ def _sample_until_converged(
 
 
 def _posterior(
-    sample: WhitenedSample, law_class: type[AbstractLaw], data: LossData, runs: Runs, *, settings: FitSettings
+    sample: WhitenedSample,
+    law_class: type[AbstractLaw],
+    data: LossData,
+    runs: LossObservations,
+    *,
+    settings: FitSettings,
 ) -> LossPosterior:
     flat = jnp.asarray(sample.draws.reshape(-1, sample.draws.shape[-1]))
     coordinates = {name: np.asarray(value) for name, value in constrained(law_class, flat).items()}
@@ -231,7 +223,7 @@ def _posterior(
 
 
 def _findings(
-    posterior: LossPosterior, sample: WhitenedSample, law_class: type[AbstractLaw], runs: Runs
+    posterior: LossPosterior, sample: WhitenedSample, law_class: type[AbstractLaw], runs: LossObservations
 ) -> list[Finding]:
     found = []
     median: Float[Array, row] = np.median(posterior.law[..., np.newaxis].log_loss(runs.size, runs.tokens), axis=0)
