@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from scaling._registry import discover, lookup
-from scaling.laws._law import AbstractLaw, Citation, CoefficientSpec, Reference
+from scaling.coefficient_specs import Citation, CoefficientSpec
+from scaling.laws._law import AbstractLaw, Reference
 from scaling.laws._separable import AbstractSeparableLaw
 
 

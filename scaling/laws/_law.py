@@ -11,33 +11,13 @@ from typing import Any, ClassVar, Self, final
 from jaxtyping import Float
 
 from scaling._pytree import AbstractTree, Array, array_namespace, field_values
+from scaling.coefficient_specs import Citation, CoefficientSpec
 from scaling.errors import InvalidInput, Unanswerable, Violation
 from scaling.prior_specs import PriorSpec
 
 # ln of the largest count a numeric inverse looks at: beyond 1e30 parameters or tokens "never" is the honest word.
 LOG_COUNT_LIMIT = 30 * math.log(10.0)
 _BISECTIONS = 60  # halves ln 1e30 to 6e-17 of itself: below float64's resolution of the answer
-
-
-@final
-@dataclass(frozen=True)
-class Citation:
-    """Where a law or link comes from."""
-
-    key: str
-    text: str
-    url: str
-
-
-@final
-@dataclass(frozen=True)
-class CoefficientSpec:
-    """One coefficient: its field's name, unit and meaning, and whether it must be above zero."""
-
-    name: str
-    unit: str
-    meaning: str
-    positive: bool = True
 
 
 @final

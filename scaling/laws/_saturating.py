@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 
 from scaling._pytree import array_namespace
-from scaling.laws._law import Citation, Reference
+from scaling.coefficient_specs import Citation
+from scaling.laws._law import Reference
 from scaling.laws._separable import AbstractSeparableLaw
 from scaling.prior_specs import LogitNormal, LogNormal, Normal, PriorSpec
 

@@ -10,11 +10,14 @@ import numpy as np
 from jaxtyping import Float
 
 from scaling._pytree import Array, array_namespace, pytree
+from scaling.coefficient_specs import Citation, CoefficientSpec
 from scaling.compute import FLOPS_PER_PARAMETER_TOKEN
-from scaling.laws._law import Citation, CoefficientSpec, Reference
+from scaling.laws._law import Reference
 from scaling.laws._saturating import FLOOR_PRIORS, exponent_prior
 from scaling.laws._separable import AbstractSeparableLaw
 from scaling.prior_specs import LogitNormal
+
+_NEWTON_STEPS = 6  # quadratic from within ln 2 of the root: the last step is below float64's resolution
 
 
 @final

@@ -8,7 +8,7 @@ from typing import Any, final
 from jaxtyping import Float
 
 from scaling._pytree import Array, pytree
-from scaling.laws._law import CoefficientSpec
+from scaling.coefficient_specs import CoefficientSpec
 from scaling.laws._saturating import FLOOR_PRIORS, HENIGHAN_2020, AbstractSaturatingPower, exponent_prior
 
 

@@ -8,8 +8,8 @@ from typing import Any, final
 from jaxtyping import Float
 
 from scaling._pytree import Array, pytree
+from scaling.coefficient_specs import CoefficientSpec
 from scaling.compute import FLOPS_PER_PARAMETER_TOKEN, training_flops
-from scaling.laws._law import CoefficientSpec
 from scaling.laws._saturating import FLOOR_PRIORS, HENIGHAN_2020, AbstractSaturatingPower, exponent_prior
 
 
