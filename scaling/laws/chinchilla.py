@@ -94,6 +94,26 @@ class ChinchillaLaw(AbstractSeparableLaw):
         left = loss - self.l_inf - xp.exp(xp.log(self.a) - self.alpha * xp.log(n))
         return _count_at(left, self.b, self.beta)
 
+    def size_at_ratio(self, loss: Float[Array, "*draw"], tokens_per_parameter: float) -> Float[Array, "*draw"]:
+        r"""Newton's method on $\ln(A N^{-\alpha} + B (rN)^{-\beta}) = \ln(L - E)$ in ln N; `inf` where $L \le E$.
+
+        The left side is convex and falls, and at the larger of the two terms' own roots it is not below the right
+        side: from there the steps are monotone and quadratic.
+        """
+        xp = array_namespace(self.l_inf, loss)
+        left = xp.asarray(loss) - self.l_inf
+        reachable = left > 0
+        log_left = xp.log(xp.where(reachable, left, 1.0))
+        log_a = xp.log(self.a) - log_left
+        log_b = xp.log(self.b) - self.beta * math.log(tokens_per_parameter) - log_left
+        log_n = xp.maximum(log_a / self.alpha, log_b / self.beta)
+        for _ in range(_NEWTON_STEPS):
+            size_term, token_term = log_a - self.alpha * log_n, log_b - self.beta * log_n
+            total = xp.logaddexp(size_term, token_term)
+            slope = self.alpha * xp.exp(size_term - total) + self.beta * xp.exp(token_term - total)
+            log_n = log_n + total / slope
+        return xp.where(reachable, xp.exp(log_n), xp.inf)
+
     def optimum(self, c: Float[Array, "*draw"]) -> tuple[Float[Array, "*draw"], Float[Array, "*draw"]]:
         r"""$N^* = G (C/6)^{\beta/(\alpha+\beta)}$, $D^* = G^{-1} (C/6)^{\alpha/(\alpha+\beta)}$ (Hoffmann 2022, eq. 4).
 

@@ -3,7 +3,7 @@
 from scaling.posterior._fit import QUERY_DRAWS, Finding, FindingCode, Fit, SampleDiagnostics
 from scaling.posterior._hull import Hull
 from scaling.posterior._loss import CALIBRATED_E_FOLDS, NOISE_DEGREES_OF_FREEDOM, LossPosterior
-from scaling.posterior._score import ScorePosterior
+from scaling.posterior._score import OnsetPlace, ScorePosterior, ShapeDraws, Verdict
 
 __all__ = [
     "CALIBRATED_E_FOLDS",
@@ -14,6 +14,9 @@ __all__ = [
     "Fit",
     "Hull",
     "LossPosterior",
+    "OnsetPlace",
     "SampleDiagnostics",
     "ScorePosterior",
+    "ShapeDraws",
+    "Verdict",
 ]
