@@ -80,6 +80,12 @@ class FitFailed(ScalingError, RuntimeError):
     reason = "FIT_FAILED"
 
 
+class RunFailed(ScalingError, RuntimeError):
+    """A training run did not reach its end; the message says which, at what step, and what to change."""
+
+    reason = "RUN_FAILED"
+
+
 class NotFound(ScalingError, LookupError):
     """No law, link, fit, task or dataset of that name; the message lists those there are."""
 
