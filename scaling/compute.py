@@ -118,31 +118,33 @@ class Accelerator:
 @final
 @dataclass(frozen=True)
 class Utilisation:
-    r"""Share of peak that 6 N D FLOPs reach, and how sure that is: its logit is normal.
+    r"""Share of peak that 6 N D FLOPs reach, and how sure that is.
 
     - `median`: between 0 and 1.
-    - `spread`: standard deviation of the logit. The default .25 takes a median of .40 to a 90 % interval of
-      .31-.50 (a guess: it covers the .38-.43 that Llama 3 reports, arXiv:2407.21783, table 4, and PaLM's .46,
+    - `log_spread`: standard deviation of its logarithm. It is the logit that is normal, with $1 / (1 - \text{median})$
+      times that spread, so that no draw passes 1. The default .15 takes a median of .40 to a 90 % interval of .31-.50
+      (a guess: it covers the .38-.43 that Llama 3 reports, arXiv:2407.21783, table 4, and PaLM's .46,
       arXiv:2204.02311, table 3).
 
     Raises `InvalidInput` outside these ranges.
     """
 
     median: float = 0.4
-    spread: float = 0.25
+    log_spread: float = 0.15
 
     def __post_init__(self) -> None:
         violations = []
         if not 0.0 < self.median < 1.0:
             violations.append(Violation("utilisation", f"{self.median:g} given, a share between 0 and 1 needed"))
-        if not (math.isfinite(self.spread) and self.spread >= 0.0):
-            violations.append(Violation("utilisation_spread", f"{self.spread:g} given, 0 or more needed"))
+        if not (math.isfinite(self.log_spread) and self.log_spread >= 0.0):
+            violations.append(Violation("log_utilisation_spread", f"{self.log_spread:g} given, 0 or more needed"))
         if violations:
             raise InvalidInput("The utilisation is out of range.", violations)
 
     def draws(self, count: int, *, rng: np.random.Generator) -> Float[Array, " draw"]:
         """`count` draws of the share of peak."""
-        logit = math.log(self.median / (1.0 - self.median)) + self.spread * rng.standard_normal(count)
+        spread = self.log_spread / (1.0 - self.median)
+        logit = math.log(self.median / (1.0 - self.median)) + spread * rng.standard_normal(count)
         return 1.0 / (1.0 + np.exp(-logit))
 
 

@@ -61,7 +61,7 @@ def test_a_size_below_one_block_is_refused():
 
 
 def test_utilisation_has_the_median_and_interval_it_states():
-    draws = Utilisation(0.4, 0.25).draws(200_000, rng=np.random.default_rng(1))
+    draws = Utilisation(0.4, 0.15).draws(200_000, rng=np.random.default_rng(1))
     # Monte Carlo error of these quantiles is below .001 at 200,000 draws.
     assert np.quantile(draws, [0.05, 0.5, 0.95]) == pytest.approx([0.306, 0.4, 0.502], abs=0.003)
     assert Utilisation(0.4, 0.0).draws(3, rng=np.random.default_rng(1)) == pytest.approx([0.4] * 3)

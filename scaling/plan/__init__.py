@@ -1,6 +1,18 @@
 """Plans: where to spend a budget, what a loss or a task costs, in FLOPs, hours, days and money."""
 
-from scaling.plan.budget import BudgetPlan, plan_budget
+from scaling.plan._plan import ComputePlan, PlannedRun
+from scaling.plan.budget import plan_budget
 from scaling.plan.cost import Cost, Hardware, cost_of
+from scaling.plan.target import DEFAULT_PROBABILITY, FLOPS_LIMIT, plan_loss
 
-__all__ = ["BudgetPlan", "Cost", "Hardware", "cost_of", "plan_budget"]
+__all__ = [
+    "DEFAULT_PROBABILITY",
+    "FLOPS_LIMIT",
+    "ComputePlan",
+    "Cost",
+    "Hardware",
+    "PlannedRun",
+    "cost_of",
+    "plan_budget",
+    "plan_loss",
+]

@@ -16,22 +16,22 @@ from scaling.units import SizeConvention
 def test_besiroglu_at_chinchillas_budget(published_fit):
     # Besiroglu et al. 2024: about 18 tokens per parameter at 5.76e23 FLOPs (closed form: 18.4).
     plan = plan_budget(published_fit, 5.76e23)
-    assert plan.optimal_tokens_per_parameter == pytest.approx([18.4] * 3, rel=0.01)
-    assert plan.optimal_size[1] * plan.optimal_tokens[1] * 6 == pytest.approx(5.76e23, rel=1e-9)
+    assert plan.tokens / plan.size == pytest.approx([18.4] * 3, rel=0.01)
+    assert plan.size[1] * plan.tokens[1] * 6 == pytest.approx(5.76e23, rel=1e-9)
 
 
 def test_recommendation_spends_the_budget_and_is_as_good_as_brute_force(known_fit):
-    plan = plan_budget(known_fit, 1e22)
-    assert training_flops(plan.size, plan.tokens) == pytest.approx(1e22, rel=1e-12)
-    sizes = np.geomspace(plan.size / 30, plan.size * 30, 2001)
+    run = plan_budget(known_fit, 1e22).run
+    assert training_flops(run.size, run.tokens) == pytest.approx(1e22, rel=1e-12)
+    sizes = np.geomspace(run.size / 30, run.size * 30, 2001)
     expected = np.log(known_fit.loss.trend(sizes, 1e22 / 6 / sizes)).mean(axis=0)
-    ours = np.log(known_fit.loss.trend(plan.size, plan.tokens)).mean()
+    ours = np.log(known_fit.loss.trend(run.size, run.tokens)).mean()
     assert ours - expected.min() < 1e-5  # two digits of size cost a millionth of the loss
 
 
 def test_flat_range_is_wide_and_ends_where_half_a_percent_is_lost(published_fit):
     plan = plan_budget(published_fit, 1e22)
-    low, high = plan.flat_sizes
+    low, high = plan.run.flat_sizes
     assert high / low > 3  # the optimum is flat: that is why it is shown
     law = published_fit.loss.law
     best = float(law.loss(*law.optimum(1e22))[0])
@@ -42,16 +42,16 @@ def test_flat_range_is_wide_and_ends_where_half_a_percent_is_lost(published_fit)
 
 
 def test_sizes_are_rounded_to_shapes_where_the_convention_allows(known_fit, make_fit):
-    shaped = plan_budget(make_fit(convention=SizeConvention.NON_EMBEDDING), 1e22)
+    shaped = plan_budget(make_fit(convention=SizeConvention.NON_EMBEDDING), 1e22).run
     assert shaped.shape is not None
     assert shaped.size == shaped.shape.nonembedding_size
-    plain = plan_budget(known_fit, 1e22)
+    plain = plan_budget(known_fit, 1e22).run
     assert plain.shape is None
     assert plain.size == float(f"{plain.size:.1e}")
 
 
 def test_forecast_at_the_recommendation_says_how_far_it_reaches(known_fit):
-    near, far = plan_budget(known_fit, 1e21).forecast, plan_budget(known_fit, 1e26).forecast
+    near, far = (plan_budget(known_fit, budget).run.forecast for budget in (1e21, 1e26))
     assert near.distance[0] == 0.0
     assert far.beyond_calibrated[0]
     assert far.trend_quantiles[0, 0] < far.trend_quantiles[1, 0] < far.trend_quantiles[2, 0]
