@@ -47,7 +47,7 @@ def main() -> None:
         )
     )
     print_table(
-        "ladder-cpu, language loss of each rung from the smaller ones (bars: largest rung <= 2 %; cover .80-.98; width <= 5 %)",
+        "ladder-cpu, each rung from the smaller ones (bars: largest rung <= 2 %; cover .80-.98; width <= 5 %)",
         ("size", "rows", "final error %", "error %", "cover of 90 %", "width %"),
         table,
     )
