@@ -31,16 +31,16 @@ class Backtest:
     """
 
     run: tuple[str, ...]
-    size: Float[Array, row]
-    tokens: Float[Array, row]
-    observed: Float[Array, row]
-    low: Float[Array, row]
-    median: Float[Array, row]
-    high: Float[Array, row]
-    distance: Float[Array, row]
+    size: Float[Array, "row"]
+    tokens: Float[Array, "row"]
+    observed: Float[Array, "row"]
+    low: Float[Array, "row"]
+    median: Float[Array, "row"]
+    high: Float[Array, "row"]
+    distance: Float[Array, "row"]
 
     @property
-    def held(self) -> Bool[Array, row]:
+    def held(self) -> Bool[Array, "row"]:
         """Whether the interval holds the observed loss."""
         return (self.low <= self.observed) & (self.observed <= self.high)
 
@@ -69,7 +69,7 @@ class Backtest:
         outside = np.maximum(low - observed, 0.0) + np.maximum(observed - high, 0.0)
         return float(np.mean(high - low + 20.0 * outside))
 
-    def select(self, mask: Bool[Array, row]) -> Self:
+    def select(self, mask: Bool[Array, "row"]) -> Self:
         """The rows where `mask` is true."""
         kept = np.flatnonzero(mask)
         return type(self)(
@@ -100,7 +100,7 @@ class Backtest:
 
 def forecast_held_out(
     observations: LossObservations,
-    held_out: Bool[Array, row],
+    held_out: Bool[Array, "row"],
     *,
     law: str = "chinchilla",
     settings: FitSettings = FitSettings(),  # noqa: B008 - frozen

@@ -142,7 +142,7 @@ def where_law_reaches(law: AbstractLaw, loss: Float[Array, "*draw"], path: Abstr
     return _point_on(law, xp.where(asked, scale, xp.inf), path)
 
 
-def where_trend_reaches(surface: LossSurface, loss: Float[Array, draw], path: AbstractPath) -> EmergencePoint:
+def where_trend_reaches(surface: LossSurface, loss: Float[Array, "draw"], path: AbstractPath) -> EmergencePoint:
     """Where `path` first reaches `loss` by the law and by what its form leaves out; NumPy.
 
     Starts from the law's own crossing. Where the trend lies above the law there, the crossing comes later: the first

@@ -226,7 +226,7 @@ def _findings(
     posterior: LossPosterior, sample: WhitenedSample, law_class: type[AbstractLaw], runs: LossObservations
 ) -> list[Finding]:
     found = []
-    median: Float[Array, row] = np.median(posterior.law[..., np.newaxis].log_loss(runs.size, runs.tokens), axis=0)
+    median: Float[Array, "row"] = np.median(posterior.law[..., np.newaxis].log_loss(runs.size, runs.tokens), axis=0)
     scale = np.median(np.hypot(posterior.noise_scale, posterior.run_scale))
     far = np.flatnonzero(np.abs(np.log(runs.loss) - median) > _OUTLIER_SCALES * scale)
     if len(far):

@@ -33,7 +33,7 @@ _STEPS_PER_REPORT = 200
 class Mode(NamedTuple):
     """The mode and the scale $S$ of the Laplace approximation there, $S S^T = H^{-1}$."""
 
-    position: Float[Array, dim]
+    position: Float[Array, "dim"]
     scale: Float[Array, "dim dim"]
 
 
@@ -48,7 +48,7 @@ class WhitenedSample:
     diverging: Float[Array, "chain draw"]
     steps: Float[Array, "chain draw"]
     acceptance: Float[Array, "chain draw"]
-    step_size: Float[Array, chain]
+    step_size: Float[Array, "chain"]
 
 
 @cache

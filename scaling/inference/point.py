@@ -70,7 +70,7 @@ def constrained(law_class: type[AbstractLaw], position: Float[Array, "... coordi
     }
 
 
-def unconstrained(law_class: type[AbstractLaw], coordinates: dict[str, Any]) -> Float[Array, coordinate]:
+def unconstrained(law_class: type[AbstractLaw], coordinates: dict[str, Any]) -> Float[Array, "coordinate"]:
     """Inverse of `constrained`."""
     return np.asarray(
         [

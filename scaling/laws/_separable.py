@@ -24,13 +24,13 @@ class AbstractSeparableLaw(AbstractLaw):
     @classmethod
     @abstractmethod
     def columns(
-        cls, shape: Mapping[str, Any], n: Float[Array, row], d: Float[Array, row], reference: Reference
+        cls, shape: Mapping[str, Any], n: Float[Array, "row"], d: Float[Array, "row"], reference: Reference
     ) -> Float[Array, "row term"]:
         r"""$\phi_k$ at each row."""
 
     @classmethod
     @abstractmethod
     def coordinates_from_terms(
-        cls, shape: Mapping[str, Any], terms: Float[Array, term], reference: Reference
+        cls, shape: Mapping[str, Any], terms: Float[Array, "term"], reference: Reference
     ) -> dict[str, Any]:
         """Reference coordinates of the law with these exponents and these terms at the reference point."""

@@ -29,11 +29,11 @@ class LossData(NamedTuple):
     - `run`: index of the row's run.
     """
 
-    n: Float[Array, row]
-    d: Float[Array, row]
-    log_loss: Float[Array, row]
-    weight: Bool[Array, row]
-    run: Int[Array, row]
+    n: Float[Array, "row"]
+    d: Float[Array, "row"]
+    log_loss: Float[Array, "row"]
+    weight: Bool[Array, "row"]
+    run: Int[Array, "row"]
     reference_n: Float[Array, ""]
     reference_d: Float[Array, ""]
     reference_loss: Float[Array, ""]

@@ -11,7 +11,7 @@ from scaling.observations.losses import LossObservations
 from scaling.observations.scores import ScoreObservations
 
 
-def after_early_training(observations: LossObservations | ScoreObservations, *, share: float) -> Bool[Array, row]:
+def after_early_training(observations: LossObservations | ScoreObservations, *, share: float) -> Bool[Array, "row"]:
     """Rows at or beyond `share` of the tokens that their run has seen in all.
 
     The first tenth of training (warm-up and the fast early fall) follows no scaling law and spoils the fit
@@ -22,5 +22,5 @@ def after_early_training(observations: LossObservations | ScoreObservations, *, 
     labels = np.asarray(observations.run)
     longest = {label: float(observations.tokens[labels == label].max()) for label in dict.fromkeys(observations.run)}
     needed = np.asarray([longest[label] for label in observations.run])
-    kept: Bool[Array, row] = observations.tokens >= share * needed
+    kept: Bool[Array, "row"] = observations.tokens >= share * needed
     return kept

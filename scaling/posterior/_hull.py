@@ -26,7 +26,7 @@ class Hull:
     largest_product: float  # of size and tokens of one run
 
     @classmethod
-    def of(cls, n: Float[Array, row], d: Float[Array, row], *, variables: tuple[str, ...]) -> Self:
+    def of(cls, n: Float[Array, "row"], d: Float[Array, "row"], *, variables: tuple[str, ...]) -> Self:
         """The hull of runs of size `n` trained on `d` tokens, in the variables that a law depends on."""
         sizes = (float(np.min(n)), float(np.max(n))) if "n" in variables else (0.0, np.inf)
         tokens = (float(np.min(d)), float(np.max(d))) if "d" in variables else (0.0, np.inf)

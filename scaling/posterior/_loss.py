@@ -35,10 +35,10 @@ class LossPosterior:
     """
 
     law: AbstractLaw
-    noise_scale: Float[Array, draw]
-    run_scale: Float[Array, draw]
+    noise_scale: Float[Array, "draw"]
+    run_scale: Float[Array, "draw"]
     discrepancy_scale: float
-    zeta: Float[Array, draw]
+    zeta: Float[Array, "draw"]
     hull: Hull
     size_convention: SizeConvention
     validation_set: str
@@ -48,7 +48,7 @@ class LossPosterior:
         """Number of draws."""
         return len(self.zeta)
 
-    def take(self, draws: Int[Array, kept]) -> Self:
+    def take(self, draws: Int[Array, "kept"]) -> Self:
         """The posterior with these draws alone."""
         return replace(
             self,
@@ -58,27 +58,27 @@ class LossPosterior:
             zeta=self.zeta[draws],
         )
 
-    def trend(self, n: Float[Array, "*point"], d: Float[Array, "*point"]) -> Float[Array, draw * point]:
+    def trend(self, n: Float[Array, "*point"], d: Float[Array, "*point"]) -> Float[Array, "draw *point"]:
         r"""Loss of a typical run, without run effect and noise: $L(N, D; \theta)\, e^{\sqrt{h} s \zeta}$."""
         n, d = np.asarray(n, dtype=np.float64), np.asarray(d, dtype=np.float64)
         to_points = (slice(None), *(np.newaxis,) * max(n.ndim, d.ndim))
         error = np.sqrt(self.hull.distance(n, d)) * self.discrepancy_scale * self.zeta[to_points]
-        loss: Float[Array, draw * point] = np.exp(self.law[to_points].log_loss(n, d) + error)
+        loss: Float[Array, "draw *point"] = np.exp(self.law[to_points].log_loss(n, d) + error)
         return loss
 
-    def trend_of_draws(self, n: Float[Array, draw], d: Float[Array, draw]) -> Float[Array, draw]:
+    def trend_of_draws(self, n: Float[Array, "draw"], d: Float[Array, "draw"]) -> Float[Array, "draw"]:
         """`trend` where each draw has its own size and tokens."""
         error = np.sqrt(self.hull.distance(n, d)) * self.discrepancy_scale * self.zeta
-        loss: Float[Array, draw] = np.exp(self.law.log_loss(n, d) + error)
+        loss: Float[Array, "draw"] = np.exp(self.law.log_loss(n, d) + error)
         return loss
 
     def predictive(
         self, n: Float[Array, "*point"], d: Float[Array, "*point"], *, rng: np.random.Generator
-    ) -> Float[Array, draw * point]:
+    ) -> Float[Array, "draw *point"]:
         """What one new run would show: `trend` with a run effect (one a draw) and observation noise (one a point)."""
         trend = self.trend(n, d)
         to_points = (slice(None), *(np.newaxis,) * (trend.ndim - 1))
         run = self.run_scale * rng.standard_normal(self.draw_count)
         noise = self.noise_scale[to_points] * rng.standard_t(NOISE_DEGREES_OF_FREEDOM, size=trend.shape)
-        loss: Float[Array, draw * point] = trend * np.exp(run[to_points] + noise)
+        loss: Float[Array, "draw *point"] = trend * np.exp(run[to_points] + noise)
         return loss

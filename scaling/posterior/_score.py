@@ -52,7 +52,7 @@ class ShapeDraws:
 
     shape: str
     link: AbstractLink
-    draws: Int[Array, kept]
+    draws: Int[Array, "kept"]
 
 
 @final
@@ -81,9 +81,9 @@ class ScorePosterior:
     highest_loss: float
     run_count: int
     components: tuple[ShapeDraws, ...]
-    onset: Float[Array, draw]
-    eta: Float[Array, draw]
-    loss_shift_scale: Float[Array, draw]
+    onset: Float[Array, "draw"]
+    eta: Float[Array, "draw"]
+    loss_shift_scale: Float[Array, "draw"]
     shape_probabilities: Mapping[str, float]
     p_emerged: float
     log_evidence: Mapping[str, float]
@@ -132,7 +132,7 @@ class ScorePosterior:
         """The lowest loss seen, below which an onset would lie that is not identified yet; None where one is."""
         return self.lowest_loss if self.verdict is Verdict.NOT_IDENTIFIED else None
 
-    def score_at(self, loss: Float[Array, "*point"]) -> Float[Array, draw * point]:
+    def score_at(self, loss: Float[Array, "*point"]) -> Float[Array, "draw *point"]:
         """Score at `loss` by every draw, between 0 and 1.
 
         `loss` is [point], the same for all draws, or [draw, point]. Beyond the lowest loss seen each draw goes on
@@ -147,14 +147,14 @@ class ScorePosterior:
             result[component.draws] = link.score(at)
         return result
 
-    def floor_scores(self) -> Float[Array, draw]:
+    def floor_scores(self) -> Float[Array, "draw"]:
         """The floor of every draw."""
         result = np.empty(self.draw_count)
         for component in self.components:
             result[component.draws] = component.link.floor_score()
         return result
 
-    def new_run_onset(self, *, rng: np.random.Generator) -> Float[Array, draw]:
+    def new_run_onset(self, *, rng: np.random.Generator) -> Float[Array, "draw"]:
         """Onset that one new run of the same recipe would show: each draw shifted as runs differ.
 
         With two runs or fewer the shift's scale is its prior's.

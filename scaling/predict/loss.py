@@ -29,19 +29,19 @@ class LossForecast:
     - `beyond_calibrated` [point]: further than any back-test has shown the intervals to hold.
     """
 
-    n: Float[Array, point]
-    d: Float[Array, point]
+    n: Float[Array, "point"]
+    d: Float[Array, "point"]
     levels: tuple[float, ...]
     trend_quantiles: Float[Array, "level point"]
     run_quantiles: Float[Array, "level point"]
-    distance: Float[Array, point]
-    beyond_calibrated: Bool[Array, point]
+    distance: Float[Array, "point"]
+    beyond_calibrated: Bool[Array, "point"]
 
 
 def forecast_loss(
     fit: Fit,
-    n: Float[Array, point] | float,
-    d: Float[Array, point] | float,
+    n: Float[Array, "point"] | float,
+    d: Float[Array, "point"] | float,
     *,
     levels: Sequence[float] = DEFAULT_LEVELS,
 ) -> LossForecast:
@@ -70,7 +70,7 @@ def forecast_loss(
     )
 
 
-def sorted_quantiles(draws: Float[Array, draw * point], levels: Sequence[float]) -> Float[Array, level * point]:
+def sorted_quantiles(draws: Float[Array, "draw *point"], levels: Sequence[float]) -> Float[Array, "level *point"]:
     """Quantiles over the draws, linear between order statistics; infinite draws stay infinite.
 
     A sort costs a third of `np.quantile` here, and never makes `inf - inf` out of two draws that are never.
@@ -86,7 +86,7 @@ def sorted_quantiles(draws: Float[Array, draw * point], levels: Sequence[float])
     return np.where(low == high, low, np.where(share == 0.0, low, between))
 
 
-def require_counts(**counts: Float[Array, point]) -> None:
+def require_counts(**counts: Float[Array, "point"]) -> None:
     """Raise `InvalidInput` listing every count that is not finite and above zero."""
     violations = [
         Violation(f"{name}[{index}]", f"{values.flat[index]:g} given, a finite number above zero needed")

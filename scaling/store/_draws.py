@@ -27,7 +27,7 @@ class DrawsFile(NamedTuple):
     - `observed_data`, `constant_data`: arrays [row].
     """
 
-    groups: Mapping[str, Mapping[str, Float[Array, ...]]]
+    groups: Mapping[str, Mapping[str, Float[Array, "..."]]]
     attributes: Mapping[str, Any]
 
 
