@@ -16,6 +16,7 @@ from scaling._pytree import Array, array_namespace
 from scaling.compute import training_flops
 from scaling.errors import InvalidInput
 from scaling.laws import AbstractLaw
+from scaling.units import format_count
 
 _LOG_SCALE_LIMIT = 70.0  # ln: 1e30 parameters or tokens; `ComputeOptimal` counts FLOPs, 1e30 likewise
 # How far from the law's own crossing the trend's is looked for, e-folds of the path's scale, nearest first.
@@ -58,6 +59,10 @@ class AbstractPath(ABC):
     def size_and_tokens(self, law: AbstractLaw, scale: Float[Array, "*draw"]) -> tuple[Any, Any]:
         """Size and tokens at `scale`."""
 
+    @abstractmethod
+    def describe(self) -> str:
+        """The path in words that follow a size or budget: `at 20 tokens per parameter`."""
+
 
 @final
 @dataclass(frozen=True)
@@ -76,6 +81,10 @@ class FixedRatio(AbstractPath):
     def size_and_tokens(self, law: AbstractLaw, scale: Float[Array, "*draw"]) -> tuple[Any, Any]:
         """$(N, rN)$."""
         return scale, self.tokens_per_parameter * scale
+
+    def describe(self) -> str:
+        """The path in words."""
+        return f"at {self.tokens_per_parameter:g} tokens per parameter"
 
 
 @final
@@ -96,6 +105,10 @@ class FixedTokens(AbstractPath):
         """$(N, D)$."""
         return scale, self.tokens + 0.0 * scale
 
+    def describe(self) -> str:
+        """The path in words."""
+        return f"on {format_count(self.tokens)} tokens"
+
 
 @final
 @dataclass(frozen=True)
@@ -115,6 +128,10 @@ class FixedSize(AbstractPath):
         """$(N, D)$."""
         return self.size + 0.0 * scale, scale
 
+    def describe(self) -> str:
+        """The path in words."""
+        return f"at size {format_count(self.size)}"
+
 
 @final
 @dataclass(frozen=True)
@@ -128,6 +145,10 @@ class ComputeOptimal(AbstractPath):
     def size_and_tokens(self, law: AbstractLaw, scale: Float[Array, "*draw"]) -> tuple[Any, Any]:
         """$(N^*(C), D^*(C))$."""
         return law.optimum(scale)
+
+    def describe(self) -> str:
+        """The path in words."""
+        return "split compute-optimally"
 
 
 def where_law_reaches(law: AbstractLaw, loss: Float[Array, "*draw"], path: AbstractPath) -> EmergencePoint:

@@ -67,6 +67,8 @@ class ScorePosterior:
     - `onset` [draw]: loss at which the score exceeds its floor by `onset_points`, `-inf` where no loss seen does.
     - `eta` [draw]: threshold, NaN for shapes that have none.
     - `loss_shift_scale` [draw]: standard deviation between runs of the loss at which they do the same, nats.
+    - `logit_scale` [draw]: standard deviation of one checkpoint's score about its run's curve and of that curve about
+      the typical one, on the logit; the items' own error comes on top.
     - `shape_probabilities`: from the evidence of each shape, not from the number of its draws.
     - `p_emerged`: P(rise and score at the lowest loss > chance + `onset_points`), the items' own error included.
     - `log_evidence`: of each shape, nats.
@@ -84,6 +86,7 @@ class ScorePosterior:
     onset: Float[Array, "draw"]
     eta: Float[Array, "draw"]
     loss_shift_scale: Float[Array, "draw"]
+    logit_scale: Float[Array, "draw"]
     shape_probabilities: Mapping[str, float]
     p_emerged: float
     log_evidence: Mapping[str, float]
@@ -132,7 +135,7 @@ class ScorePosterior:
         """The lowest loss seen, below which an onset would lie that is not identified yet; None where one is."""
         return self.lowest_loss if self.verdict is Verdict.NOT_IDENTIFIED else None
 
-    def score_at(self, loss: Float[Array, "*point"]) -> Float[Array, "draw *point"]:
+    def score_at(self, loss: Float[Array, "*point"]) -> Float[Array, "draw * point"]:
         """Score at `loss` by every draw, between 0 and 1.
 
         `loss` is [point], the same for all draws, or [draw, point]. Beyond the lowest loss seen each draw goes on
@@ -153,6 +156,19 @@ class ScorePosterior:
         for component in self.components:
             result[component.draws] = component.link.floor_score()
         return result
+
+    def new_run_score_at(
+        self, loss: Float[Array, "draw point"], *, rng: np.random.Generator
+    ) -> Float[Array, "draw point"]:
+        """Score [draw, point] that one new run would show: shifted in loss and logit as runs differ, items drawn.
+
+        The shift is one a draw; the logit's scatter and the items' error are drawn anew for each point.
+        """
+        shift = self.loss_shift_scale * rng.standard_normal(self.draw_count)
+        typical = np.clip(self.score_at(loss - shift[:, np.newaxis]), 1e-6, 1.0 - 1e-6)
+        noise = self.logit_scale[:, np.newaxis] * rng.standard_normal(typical.shape)
+        score = 1.0 / (1.0 + (1.0 / typical - 1.0) * np.exp(-noise))
+        return rng.binomial(max(round(self.item_count), 1), score) / max(round(self.item_count), 1)
 
     def new_run_onset(self, *, rng: np.random.Generator) -> Float[Array, "draw"]:
         """Onset that one new run of the same recipe would show: each draw shifted as runs differ.
@@ -217,4 +233,4 @@ _PLAIN = (
     "effective_sample_size",
     "onset_points",
 )
-_PER_DRAW = ("onset", "eta", "loss_shift_scale")
+_PER_DRAW = ("onset", "eta", "loss_shift_scale", "logit_scale")

@@ -34,6 +34,7 @@ def posterior(*, threshold: int = 600, flat: int = 400, p_emerged: float = 0.6, 
         onset=onset,
         eta=etas,
         loss_shift_scale=np.full(count, 0.02),
+        logit_scale=np.full(count, 0.1),
         shape_probabilities={"threshold": threshold / count, "flat": flat / count},
         p_emerged=p_emerged,
         log_evidence={"threshold": 1.0, "flat": 0.5},
@@ -87,6 +88,15 @@ def test_a_new_runs_onset_scatters_more_and_stays_never():
     assert np.isneginf(new[~there]).all()
     # Variances add: .01 nats of the parameter and .02 between runs; 600 draws give 3 % error on a standard deviation.
     assert new[there].std() == pytest.approx(np.hypot(given.onset[there].std(), 0.02), rel=0.1)
+
+
+def test_a_new_runs_score_scatters_by_runs_logit_and_items():
+    given = posterior()
+    flat = given.components[1].draws
+    score = given.new_run_score_at(np.full((1000, 1), 3.5), rng=np.random.default_rng(0))[flat, 0]
+    # At .26: .1 of the logit is .1 p (1 - p), 500 items give sqrt(p (1 - p) / 500); 400 draws leave 4 % error.
+    assert score.std() == pytest.approx(np.hypot(0.1 * 0.26 * 0.74, np.sqrt(0.26 * 0.74 / 500)), rel=0.15)
+    assert np.all(np.abs(score * 500 - np.round(score * 500)) < 1e-9)
 
 
 def test_a_document_reads_back_the_same():

@@ -1,0 +1,72 @@
+"""The one sentence that answers for a task."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling.posterior import OnsetPlace, ScorePosterior, Verdict
+from scaling.units import format_count
+
+if TYPE_CHECKING:
+    from scaling.predict.emergence import EmergenceForecast
+
+_WORTH_SAYING = 0.05  # a probability below this is left out of the sentence
+
+
+def statement_of(forecast: EmergenceForecast, score: ScorePosterior) -> EmergenceForecast:
+    """`forecast` with its sentence: what is claimed, what is not, and what the path makes of it."""
+    sentence = _sentence(forecast, score)
+    if not score.is_reliable:
+        sentence += f"; unreliable: {score.effective_sample_size:.0f} effective draws, 50 needed"
+    return replace(forecast, statement=sentence)
+
+
+def _sentence(forecast: EmergenceForecast, score: ScorePosterior) -> str:
+    if forecast.verdict is Verdict.FALLS:
+        fall = score.shape_probabilities["fall"]
+        return f"no emergence: the score falls as the loss falls (probability {fall:.2f})"
+    if forecast.verdict is Verdict.NOT_IDENTIFIED or forecast.onset_quantiles is None or forecast.at_onset is None:
+        return _not_identified(forecast, score)
+    if forecast.verdict is Verdict.ALREADY_RISING:
+        before = forecast.onset_place[OnsetPlace.BEFORE]
+        return (
+            f"already rising where the data begin, at {score.highest_loss:.2f} nats (probability {before:.2f} that the "
+            f"onset lies above); {forecast.onset_points * 100:.0f} points above the floor before the smallest run"
+        )
+    onset = _interval(forecast.onset_quantiles, "{:.2f}")
+    where = f"onset at {onset[0]} nats [{onset[1]}]; {_cost(forecast)} {forecast.path}"
+    if forecast.p_never >= _WORTH_SAYING:
+        where += f", never with probability {forecast.p_never:.2f}"
+    if forecast.p_beyond_range >= _WORTH_SAYING:
+        where += f", beyond {format_count(forecast.size_limit)} with probability {forecast.p_beyond_range:.2f}"
+    if forecast.verdict is Verdict.UNDECIDED:
+        return f"undecided: emergence has probability {forecast.p_emerged:.2f}; if it is one, {where}"
+    return where
+
+
+def _not_identified(forecast: EmergenceForecast, score: ScorePosterior) -> str:
+    middle = forecast.at_lowest_loss.size[len(forecast.levels) // 2]
+    bound = f"beyond {format_count(middle)} parameters {forecast.path}" if np.isfinite(middle) else "at no size"
+    fall = score.shape_probabilities.get("fall", 0.0)
+    seen = f"falling with probability {fall:.2f}" if fall > 0.5 else f"flat near chance ({score.chance:.2f})"
+    return (
+        f"not identified yet: no emergence down to {score.lowest_loss:.2f} nats, {seen}; "
+        f"an onset, if there is one, lies below {score.lowest_loss:.2f} nats, {bound}"
+    )
+
+
+def _cost(forecast: EmergenceForecast) -> str:
+    assert forecast.at_onset is not None
+    fixed_size = len({*forecast.at_onset.size} - {np.inf}) == 1
+    values, unit = (forecast.at_onset.tokens, "tokens") if fixed_size else (forecast.at_onset.size, "parameters")
+    middle, around = _interval(values, None)
+    return f"{middle} {unit} [{around}]"
+
+
+def _interval(values: tuple[float, ...], template: str | None) -> tuple[str, str]:
+    """The middle quantile and the outer two as text."""
+    text = [format_count(value) if template is None else template.format(value) for value in values]
+    return text[len(text) // 2], f"{text[0]}, {text[-1]}"
