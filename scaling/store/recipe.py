@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, final
 
@@ -141,6 +142,4 @@ def _fitted(recipe: FitRecipe, folder: Path, *, progress: Progress) -> Fit:
 
 
 def _with_source(made: Fit, recipe: FitRecipe) -> Fit:
-    from dataclasses import replace
-
     return replace(made, provenance={"title": recipe.title, "source": recipe.source, **made.provenance})
