@@ -53,7 +53,7 @@ def fit(
     earlier = _usable(warm_start, law=law, settings=settings)
     law_part = _fit_law(loss, chosen, digest=loss.digest, settings=settings, earlier=earlier, progress=progress)
     posteriors, score_findings = _fit_scores(
-        by_task, digests["scores"], seed=settings.seed, earlier=earlier, progress=progress
+        by_task, score_digests, seed=settings.seed, earlier=earlier, progress=progress
     )
     return replace(
         law_part,
