@@ -29,20 +29,20 @@ class LossTarget(_message.Message):
     def __init__(self, loss_nats_per_token: _Optional[float] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class Hardware(_message.Message):
-    __slots__ = ("accelerator", "accelerator_count", "peak_flops_per_second", "utilisation", "log_utilisation_sd", "usd_per_hour")
+    __slots__ = ("accelerator", "accelerator_count", "peak_flops_per_second", "median_utilisation", "log_utilisation_spread", "usd_per_hour")
     ACCELERATOR_FIELD_NUMBER: _ClassVar[int]
     ACCELERATOR_COUNT_FIELD_NUMBER: _ClassVar[int]
     PEAK_FLOPS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
-    UTILISATION_FIELD_NUMBER: _ClassVar[int]
-    LOG_UTILISATION_SD_FIELD_NUMBER: _ClassVar[int]
+    MEDIAN_UTILISATION_FIELD_NUMBER: _ClassVar[int]
+    LOG_UTILISATION_SPREAD_FIELD_NUMBER: _ClassVar[int]
     USD_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
     accelerator: str
-    accelerator_count: float
+    accelerator_count: int
     peak_flops_per_second: float
-    utilisation: float
-    log_utilisation_sd: float
+    median_utilisation: float
+    log_utilisation_spread: float
     usd_per_hour: float
-    def __init__(self, accelerator: _Optional[str] = ..., accelerator_count: _Optional[float] = ..., peak_flops_per_second: _Optional[float] = ..., utilisation: _Optional[float] = ..., log_utilisation_sd: _Optional[float] = ..., usd_per_hour: _Optional[float] = ...) -> None: ...
+    def __init__(self, accelerator: _Optional[str] = ..., accelerator_count: _Optional[int] = ..., peak_flops_per_second: _Optional[float] = ..., median_utilisation: _Optional[float] = ..., log_utilisation_spread: _Optional[float] = ..., usd_per_hour: _Optional[float] = ...) -> None: ...
 
 class PlanComputeRequest(_message.Message):
     __slots__ = ("fit", "budget_flops", "loss_target", "task_target", "training_path", "hardware", "quantile_levels")
@@ -63,45 +63,65 @@ class PlanComputeRequest(_message.Message):
     def __init__(self, fit: _Optional[str] = ..., budget_flops: _Optional[float] = ..., loss_target: _Optional[_Union[LossTarget, _Mapping]] = ..., task_target: _Optional[_Union[TaskTarget, _Mapping]] = ..., training_path: _Optional[_Union[_prediction_service_pb2.TrainingPath, _Mapping]] = ..., hardware: _Optional[_Union[Hardware, _Mapping]] = ..., quantile_levels: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class PlanComputeResponse(_message.Message):
-    __slots__ = ("fit_version", "quantile_levels", "compute_flops", "parameter_count", "token_count", "loss_nats_per_token", "planned_compute_flops", "planned_parameter_count", "planned_token_count", "never_probability", "probability", "cost", "statement")
+    __slots__ = ("fit_version", "goal", "statement", "quantile_levels", "compute_flops", "parameter_count", "token_count", "run", "probability", "never_probability", "max_compute_flops", "cost")
     FIT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
     QUANTILE_LEVELS_FIELD_NUMBER: _ClassVar[int]
     COMPUTE_FLOPS_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
     TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
-    LOSS_NATS_PER_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    PLANNED_COMPUTE_FLOPS_FIELD_NUMBER: _ClassVar[int]
-    PLANNED_PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
-    PLANNED_TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
-    NEVER_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    NEVER_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    MAX_COMPUTE_FLOPS_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
-    STATEMENT_FIELD_NUMBER: _ClassVar[int]
     fit_version: _fit_pb2.FitVersion
+    goal: str
+    statement: str
     quantile_levels: _containers.RepeatedScalarFieldContainer[float]
     compute_flops: _containers.RepeatedScalarFieldContainer[float]
     parameter_count: _containers.RepeatedScalarFieldContainer[float]
     token_count: _containers.RepeatedScalarFieldContainer[float]
-    loss_nats_per_token: _containers.RepeatedScalarFieldContainer[float]
-    planned_compute_flops: float
-    planned_parameter_count: float
-    planned_token_count: float
-    never_probability: float
+    run: PlannedRun
     probability: float
+    never_probability: float
+    max_compute_flops: float
     cost: Cost
-    statement: str
-    def __init__(self, fit_version: _Optional[_Union[_fit_pb2.FitVersion, _Mapping]] = ..., quantile_levels: _Optional[_Iterable[float]] = ..., compute_flops: _Optional[_Iterable[float]] = ..., parameter_count: _Optional[_Iterable[float]] = ..., token_count: _Optional[_Iterable[float]] = ..., loss_nats_per_token: _Optional[_Iterable[float]] = ..., planned_compute_flops: _Optional[float] = ..., planned_parameter_count: _Optional[float] = ..., planned_token_count: _Optional[float] = ..., never_probability: _Optional[float] = ..., probability: _Optional[float] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., statement: _Optional[str] = ...) -> None: ...
+    def __init__(self, fit_version: _Optional[_Union[_fit_pb2.FitVersion, _Mapping]] = ..., goal: _Optional[str] = ..., statement: _Optional[str] = ..., quantile_levels: _Optional[_Iterable[float]] = ..., compute_flops: _Optional[_Iterable[float]] = ..., parameter_count: _Optional[_Iterable[float]] = ..., token_count: _Optional[_Iterable[float]] = ..., run: _Optional[_Union[PlannedRun, _Mapping]] = ..., probability: _Optional[float] = ..., never_probability: _Optional[float] = ..., max_compute_flops: _Optional[float] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
+
+class PlannedRun(_message.Message):
+    __slots__ = ("compute_flops", "parameter_count", "token_count", "layer_count", "width", "smallest_equivalent_parameter_count", "largest_equivalent_parameter_count", "forecast")
+    COMPUTE_FLOPS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAYER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    SMALLEST_EQUIVALENT_PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LARGEST_EQUIVALENT_PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FORECAST_FIELD_NUMBER: _ClassVar[int]
+    compute_flops: float
+    parameter_count: float
+    token_count: float
+    layer_count: int
+    width: int
+    smallest_equivalent_parameter_count: float
+    largest_equivalent_parameter_count: float
+    forecast: _prediction_service_pb2.LossForecast
+    def __init__(self, compute_flops: _Optional[float] = ..., parameter_count: _Optional[float] = ..., token_count: _Optional[float] = ..., layer_count: _Optional[int] = ..., width: _Optional[int] = ..., smallest_equivalent_parameter_count: _Optional[float] = ..., largest_equivalent_parameter_count: _Optional[float] = ..., forecast: _Optional[_Union[_prediction_service_pb2.LossForecast, _Mapping]] = ...) -> None: ...
 
 class Cost(_message.Message):
-    __slots__ = ("accelerator_hours", "days", "usd", "hardware", "source")
+    __slots__ = ("accelerator_hours", "days", "usd", "hardware", "peak_source", "price_source")
     ACCELERATOR_HOURS_FIELD_NUMBER: _ClassVar[int]
     DAYS_FIELD_NUMBER: _ClassVar[int]
     USD_FIELD_NUMBER: _ClassVar[int]
     HARDWARE_FIELD_NUMBER: _ClassVar[int]
-    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PEAK_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PRICE_SOURCE_FIELD_NUMBER: _ClassVar[int]
     accelerator_hours: _containers.RepeatedScalarFieldContainer[float]
     days: _containers.RepeatedScalarFieldContainer[float]
     usd: _containers.RepeatedScalarFieldContainer[float]
     hardware: Hardware
-    source: str
-    def __init__(self, accelerator_hours: _Optional[_Iterable[float]] = ..., days: _Optional[_Iterable[float]] = ..., usd: _Optional[_Iterable[float]] = ..., hardware: _Optional[_Union[Hardware, _Mapping]] = ..., source: _Optional[str] = ...) -> None: ...
+    peak_source: str
+    price_source: str
+    def __init__(self, accelerator_hours: _Optional[_Iterable[float]] = ..., days: _Optional[_Iterable[float]] = ..., usd: _Optional[_Iterable[float]] = ..., hardware: _Optional[_Union[Hardware, _Mapping]] = ..., peak_source: _Optional[str] = ..., price_source: _Optional[str] = ...) -> None: ...
