@@ -61,7 +61,7 @@ def format_count(value: float, *, digits: int = 3) -> str:
         return f"{value:.{digits - 1}e}"
     for suffix, factor in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= factor * (1 - 0.5 * 10.0**-digits):
-            return f"{value / factor:.{digits}g}{suffix}"
+            return f"{float(f'{value / factor:.{digits}g}'):g}{suffix}"  # twice: 260, not 2.6e+02
     return f"{value:.{digits}g}"
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scaling.emergence import FixedRatio, FixedTokens
-from scaling.errors import InvalidInput, Unanswerable
-from scaling.plan import plan_loss
+from scaling.errors import InvalidInput, NotFound, Unanswerable
+from scaling.plan import plan_loss, plan_task
 
 
 def test_a_sharp_posterior_gives_the_closed_form(make_fit):
@@ -54,3 +54,8 @@ def test_a_published_point_has_no_probability(published_fit):
 def test_a_probability_in_percent_is_refused(known_fit, probability):
     with pytest.raises(InvalidInput, match="between 0 and 1"):
         plan_loss(known_fit, 2.1, probability=probability)
+
+
+def test_an_unknown_task_is_named(known_fit):
+    with pytest.raises(NotFound, match="juggling"):
+        plan_task(known_fit, "juggling")

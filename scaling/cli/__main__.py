@@ -1,0 +1,5 @@
+"""`python -m scaling.cli` is `scaling`."""
+
+from scaling.cli import main
+
+main()
