@@ -2,11 +2,11 @@
 
 Modules, in the order in which a run meets them:
 
-- `config`: what is trained, as frozen documents with a content digest.
+- `config`: what is trained, as frozen documents with a content digest; `price`: what that will cost.
 - `random_words`, `language`, `skills`, `data`, `items`: the corpus and the item sets, bit for bit from a seed.
 - `network`, `optimizer`, `train`: the transformer, its optimiser with anytime weight averaging, many steps a dispatch.
-- `evaluate`, `checkpoint`, `run`: scores as rows of data, resumable to the bit.
-- `sweep`, `price`: many runs on this machine; what they will cost before they start.
+- `evaluate`, `checkpoint`, `run`, `worker`: one run in a process of its own, resumable to the bit.
+- `files`, `records`, `table`, `sweep`: many runs on this machine, and their observations as tables.
 
-Nothing here is imported before it is needed: `config` and `price` work without JAX.
+Only `network`, `optimizer`, `train`, `evaluate`, `checkpoint` and `run` import JAX; a sweep's own process does not.
 """

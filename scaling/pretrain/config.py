@@ -248,7 +248,7 @@ PRESETS: dict[str, SweepConfig] = {
         widths=(16, 24, 32, 48, 64, 96, 128),
         seeds=(0, 1, 2),
         step_count=1200,
-        long_runs=(LongRun(width=48, seed=3, step_count=3000),),
+        long_runs=(LongRun(width=48, seed=3, step_count=3000), LongRun(width=32, seed=3, step_count=3000)),
     ),
     "cpu-mini": SweepConfig(
         name="cpu-mini",
