@@ -53,7 +53,7 @@ def draw_loss_law(
         )
         figure.colorbar(points, ax=axes, label="log10 size")
         _draw_size_curves(axes, fit, size, tokens)
-    _draw_frontier(axes, fit)
+    _draw_frontier(axes, fit, planned=planned)
     if planned is not None:
         forecast = forecast_loss(fit, *planned, levels=_LEVELS)
         low, middle, high = forecast.run_quantiles
@@ -146,19 +146,26 @@ def _draw_size_curves(axes: Axes, fit: Fit, size: Float[Array, " row"], tokens: 
         axes.plot(training_flops(each, grid), middle, color=_QUIET, lw=0.7)
 
 
-def _draw_frontier(axes: Axes, fit: Fit) -> None:
+def _draw_frontier(axes: Axes, fit: Fit, *, planned: tuple[Array, Array] | None) -> None:
     posterior = fit.for_queries().loss
-    sizes, tokens, label = _frontier(fit, posterior)
+    farthest = 0.0 if planned is None else float(np.max(np.multiply(*planned)))
+    sizes, tokens, label = _frontier(fit, posterior, farthest=farthest)
     low, middle, high = sorted_quantiles(posterior.trend(sizes, tokens), _LEVELS)
     axes.fill_between(training_flops(sizes, tokens), low, high, color=_BAND, alpha=0.5, lw=0, label=label)
     axes.plot(training_flops(sizes, tokens), middle, color=_INK)
 
 
-def _frontier(fit: Fit, posterior: LossPosterior) -> tuple[Array, Array, str]:
-    """Sizes and tokens [point] along which to draw: the optimum, or the law's variable at the median of the other."""
+def _frontier(fit: Fit, posterior: LossPosterior, *, farthest: float) -> tuple[Array, Array, str]:
+    """Sizes and tokens [point] along which to draw: the optimum, or the law's variable at the median of the other.
+
+    `farthest` is a product of size and tokens that is to be reached.
+    """
     hull = posterior.hull
     if set(posterior.law.variables) == {"n", "d"}:
-        flops = 6.0 * np.geomspace(hull.smallest_size * hull.fewest_tokens, hull.largest_product * _BEYOND, _GRID)
+        start = hull.smallest_size * hull.fewest_tokens
+        if "size" in fit.observed:
+            start = float(np.min(np.multiply(fit.observed["size"], fit.observed["tokens"])))
+        flops = 6.0 * np.geomspace(start, max(hull.largest_product * _BEYOND, farthest), _GRID)
         return *split(posterior, flops, ComputeOptimal()), "compute-optimal, 90 % band"
     if "size" not in fit.observed:
         raise Unanswerable(f"The fit {fit.name!r} carries no runs to draw its law over.")
@@ -218,7 +225,7 @@ def _figure(out: Path) -> Figure:
 def _plain_ticks(axes: Axes) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)))
     axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_minor_formatter(NullFormatter())
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +26,7 @@ from scaling.cli._options import (
     store_root,
 )
 from scaling.cli._output import note, number_interval, progress_on_stderr, write_json, write_line, write_table
-from scaling.errors import AlreadyExists
+from scaling.errors import AlreadyExists, StoreUnavailable
 from scaling.observations import LossObservations, ScoreObservations, parse_columns
 from scaling.observations._tables import table_from_file, table_from_text
 from scaling.observations.reading import Reading, losses_from_table, scores_from_table
@@ -84,6 +86,7 @@ def fit(
     place = FitStore(store_root(store))
     if name in place.names() and not replace_existing:  # before the work, not after it
         raise AlreadyExists(f"There is a fit {name!r} in {place.root} already. Choose another name, or give --replace.")
+    _require_writable(place.root)
     reading = Reading(
         columns=parse_columns(columns) if columns else None,
         size_convention=size_convention,
@@ -109,6 +112,13 @@ def fit(
 
         draw_loss_law(made, plot)
     _report(made, as_json=as_json)
+
+
+def _require_writable(root: Path) -> None:
+    """Raise `StoreUnavailable` where a fit could not be stored, before it is made."""
+    there = next(parent for parent in (root.absolute(), *root.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise StoreUnavailable(f"Fits cannot be stored in {root}: {there} is no folder that can be written.")
 
 
 def _table(path: str) -> RawTable:

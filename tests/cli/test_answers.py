@@ -1,0 +1,79 @@
+"""Answers from the shell: published figures, tables and JSON that agree, pipes, figures."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+
+def test_hoffmann_at_chinchilla_70b(scaling):
+    # E + A / N^alpha + B / D^beta by hand from the unrounded coefficients.
+    outcome = scaling("predict", "hoffmann-2022-approach-3", "--size", "70B", "--tokens", "1.4T", "--json")
+    answer = json.loads(outcome.out)["loss"][0]
+    assert answer["trend_loss_nats_per_token"][1] == pytest.approx(1.92085, abs=1e-5)
+    assert answer["size"] == 70e9
+
+
+def test_tables_and_json_say_the_same(scaling):
+    words = ("predict", "hoffmann-2022-approach-3", "--size", "70B", "--tokens", "1.4T")
+    table, document = scaling(*words), scaling(*words, "--json")
+    assert "1.921" in table.out
+    assert "no posterior" in table.err  # an interval of one point estimate would be a lie
+    assert json.loads(document.out)["fit"]["name"] == "hoffmann-2022-approach-3"
+
+
+def test_points_come_by_pipe_and_answers_go_by_pipe(scaling, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO('[{"size": "70B", "tokens": 1.4e12}, {"size": 1e9, "tokens": "20B"}]'))
+    outcome = scaling("predict", "hoffmann-2022-approach-3", "--points", "-", "--json")
+    assert [row["size"] for row in json.loads(outcome.out)["loss"]] == [70e9, 1e9]
+
+
+def test_besiroglu_plan_at_chinchillas_budget(scaling):
+    # 18.4 tokens per parameter at 5.76e23 FLOPs (Besiroglu et al. 2024, section 4: about 20).
+    outcome = scaling(
+        "plan", "besiroglu-2024", "--budget", "5.76e23", "--accelerator", "h100", "--count", "512", "--json"
+    )
+    answer = json.loads(outcome.out)
+    run = answer["plan"]["run"]
+    assert run["token_count"] / run["size"] == pytest.approx(18.4, rel=0.03)  # the size is rounded to two digits
+    cost = answer["cost"]
+    assert cost["accelerator_hours"][1] == pytest.approx(5.76e23 / (989.4e12 * 0.4 * 3600), rel=0.02)
+    assert cost["days"][1] == pytest.approx(cost["accelerator_hours"][1] / 512 / 24)
+    assert cost["usd"][0] < cost["usd"][1] < cost["usd"][2]
+
+
+def test_every_number_of_the_hardware_can_be_given(scaling):
+    outcome = scaling(
+        "plan", "besiroglu-2024", "--budget", "3.6e18", "--peak", "1e15", "--price", "2",
+        "--utilisation", "0.5", "--utilisation-spread", "0", "--json",
+    )  # fmt: skip
+    cost = json.loads(outcome.out)["cost"]
+    assert cost["accelerator_hours"] == pytest.approx([2.0] * 3)
+    assert cost["usd"] == pytest.approx([4.0] * 3)
+
+
+def test_an_accelerator_without_a_list_price_says_so(scaling):
+    outcome = scaling("plan", "besiroglu-2024", "--budget", "1e22", "--accelerator", "tpu-v5p")
+    assert outcome.code == 0
+    assert "give --price for money" in outcome.err
+
+
+def test_a_figure_is_drawn_on_request(scaling, tmp_path):
+    words = ("predict", "hoffmann-2022-approach-3", "--size", "70B", "--tokens", "1.4T")
+    assert scaling(*words, "--plot", "law.png").code == 0
+    assert (tmp_path / "law.png").read_bytes().startswith(b"\x89PNG")
+    refused = scaling(*words, "--plot", "law.txt")
+    assert (refused.code, "must end in .png" in refused.err) == (2, True)
+
+
+def test_citations_name_the_paper(scaling):
+    assert "arXiv:2203.15556" in scaling("cite", "chinchilla").out
+    assert scaling("cite", "nobody").code == 2
+
+
+def test_version_is_the_distributions(scaling):
+    from importlib.metadata import version
+
+    assert scaling("--version").out.strip() == version("scaling-service")
