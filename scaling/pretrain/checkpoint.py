@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from scaling.errors import CorruptStore
+from scaling.errors import CorruptStore, StoreUnavailable
 from scaling.pretrain.train import TrainState
 
 KEPT = 2
@@ -52,14 +52,29 @@ class Checkpoints:
         return time.monotonic() - self._last_saved >= self._interval
 
     def save(self, state: TrainState, *, step: int) -> None:
-        """Write the state while training goes on. It is copied first: the next dispatch reuses its buffers."""
-        self._orbax.save(step, args=ocp.args.StandardSave(jax.tree.map(np.array, state)))
+        """Write the state while training goes on. It is copied first: the next dispatch reuses its buffers.
+
+        Raises `StoreUnavailable` where this one or the one before cannot be written.
+        """
+        with self._storage_errors():
+            self._orbax.save(step, args=ocp.args.StandardSave(jax.tree.map(np.array, state)))
         self._last_saved = time.monotonic()
 
     def close(self) -> None:
-        """Wait until all is on disk."""
-        self._orbax.wait_until_finished()
-        self._orbax.close()
+        """Wait until all is on disk. Raises `StoreUnavailable` where it cannot be."""
+        with self._storage_errors():
+            self._orbax.wait_until_finished()
+            self._orbax.close()
+
+    @contextlib.contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreUnavailable(
+                f"A checkpoint in {self._folder} cannot be written: {error}. Free or unlock the place and run again; "
+                "the run goes on from the last complete one."
+            ) from error
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from scaling.pretrain.config import CorpusConfig
 from scaling.pretrain.data import Source, make_source, with_bos
 from scaling.pretrain.language import ORDER, TOKEN_COUNT, Language
 from scaling.pretrain.random_words import words
+from scaling.pretrain.skills import BOS, all_skills
 
 CONTRAST = np.log(3.0)
 """Least |log ratio| of the two candidates of an ng_k item under the order-k predictor."""
@@ -96,7 +97,7 @@ def _mean_loss(language: Language, contexts: np.ndarray, targets: np.ndarray, or
 def _task_rows(source: Source) -> UInt8[np.ndarray, "item place"]:
     count = source.config.task_item_count
     longest = max(skill.instance_length for skill in source.skills.values())
-    out = np.full((len(source.skills) * count, 1 + longest), with_bos(np.zeros((1, 0), np.int64))[0, 0], np.uint8)
+    out = np.full((len(source.skills) * count, 1 + longest), BOS, np.uint8)
     for index, (name, skill) in enumerate(source.skills.items()):
         out[index * count : (index + 1) * count, : 1 + skill.instance_length] = with_bos(
             source.skill_items(name, count)
@@ -172,8 +173,6 @@ def stored_corpus(config: CorpusConfig, folder: Path) -> tuple[Source, ItemSets]
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError) as error:
         raise CorruptStore(f"{path} cannot be read ({error}). Delete it; it is built again.") from error
-    from scaling.pretrain.skills import all_skills
-
     language = Language(tokens=arrays["language_tokens"], weights=arrays["language_weights"])
     items = ItemSets(**{field.name: arrays[field.name] for field in fields(ItemSets)})
     return Source(config=config, language=language, skills=all_skills(config.seed)), items

@@ -6,6 +6,7 @@ from typing import final
 import numpy as np
 
 from scaling.pretrain.config import NetworkConfig, RunConfig, SweepConfig
+from scaling.pretrain.skills import all_skills
 
 MEASURED_FLOPS_PER_SECOND = {16: 27e9, 24: 34e9, 32: 40e9, 48: 52e9, 64: 60e9, 96: 70e9, 128: 76e9}
 """Training rate by width, one core of an AMD EPYC server with AVX-512, float32, 2026-11. Yours will differ."""
@@ -60,8 +61,10 @@ def price_run(run: RunConfig, *, flops_per_second: float | None = None) -> RunPr
     corpus, network = run.corpus, run.network
     per_token = training_flops_per_token(network, sequence_length=corpus.sequence_length)
     training = per_token * run.token_count
-    # Task rows hold 22 places, of which 21 are read; a forward pass is a third of a training step.
-    places = corpus.validation_batches * corpus.tokens_per_batch + 5 * 21 * corpus.task_item_count
+    skills = all_skills(corpus.seed).values()
+    task_row = max(skill.instance_length for skill in skills)
+    places = corpus.validation_batches * corpus.tokens_per_batch + len(skills) * task_row * corpus.task_item_count
+    # A forward pass is a third of a training step.
     evaluation = per_token * places * len(run.evaluation_steps) // 3
     rate = flops_per_second or measured_rate(network.width)
     return RunPrice(run, training, evaluation, START_SECONDS + (training + evaluation) / rate)

@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, final
 
-from scaling.errors import CorruptStore
+from pydantic import ValidationError
+
+from scaling.errors import CorruptStore, NotFound
 from scaling.pretrain.config import RunConfig
 from scaling.pretrain.files import read_json, write_json
 
@@ -81,8 +83,16 @@ class Progress:
 
 
 def read_run_config(folder: Path) -> RunConfig:
-    """The configuration of a run folder. Raises `CorruptStore` where it is not what the folder was made for."""
-    config = RunConfig.model_validate(read_json(folder / "config.json"))
+    """The configuration of a run folder.
+
+    Raises `NotFound` where it is no run folder, `CorruptStore` where it is not what the folder was made for.
+    """
+    try:
+        config = RunConfig.model_validate(read_json(folder / "config.json"))
+    except FileNotFoundError as error:
+        raise NotFound(f"{folder} holds no config.json: it is no run folder. Start runs with a sweep.") from error
+    except ValidationError as error:
+        raise CorruptStore(f"{folder}/config.json is no run's configuration ({error}). Undo the change.") from error
     if folder.name != config.folder_name:
         raise CorruptStore(
             f"{folder}/config.json was changed: it now describes {config.folder_name}. "
