@@ -8,20 +8,24 @@
 """
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, final
+from types import FrameType
+from typing import NoReturn, Protocol, final
 
 from scaling.errors import AlreadyExists, NotFound, RunFailed
 from scaling.pretrain.config import RunConfig, SweepConfig, parse_sweep
 from scaling.pretrain.files import read_json, write_json
 from scaling.pretrain.records import Progress, read_progress
 from scaling.pretrain.table import write_observations
+from scaling.pretrain.worker import EXIT_STOPPED
 
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 30.0
@@ -155,8 +159,10 @@ def _folders(folder: SweepFolder, runs: Sequence[RunConfig]) -> dict[RunConfig, 
 
 @contextmanager
 def _stopping_all() -> Iterator["dict[RunConfig, subprocess.Popen[bytes]]"]:
-    """Processes that are asked to stop, and waited for, however the sweep is left."""
+    """Processes that are asked to stop, and waited for, however the sweep is left: end, error, Ctrl-C or SIGTERM."""
     active: dict[RunConfig, subprocess.Popen[bytes]] = {}
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _leave) if in_main else None
     try:
         yield active
     finally:
@@ -167,6 +173,14 @@ def _stopping_all() -> Iterator["dict[RunConfig, subprocess.Popen[bytes]]"]:
                 process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _leave(signal_number: int, frame: FrameType | None) -> NoReturn:
+    del signal_number, frame
+    raise SystemExit(EXIT_STOPPED)
 
 
 def _report_failures(folder: SweepFolder, status: dict[RunConfig, Progress]) -> None:

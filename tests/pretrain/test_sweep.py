@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from scaling.pretrain.items import stored_corpus
 from scaling.pretrain.records import Evaluation, Progress, Score, read_run_config, write_evaluations, write_progress
 from scaling.pretrain.sweep import LocalProcesses, SweepFolder, resume_sweep, run_sweep
 from scaling.pretrain.table import LOSS_COLUMNS, SCORE_COLUMNS
+from scaling.pretrain.worker import EXIT_STOPPED
 
 TINY = CorpusConfig(validation_batches=1, ngram_item_count=8, task_item_count=16)
 SWEEP = SweepConfig(
@@ -129,6 +132,20 @@ def test_a_sweep_may_grow_in_place_but_not_change(folder):
     assert grown.started == ["d8-s1-40", "d16-s1-40"]
     with pytest.raises(AlreadyExists, match=r"runs that this one has not: d8-s0-40"):
         run_sweep(SWEEP.model_copy(update={"step_count": 60}), folder, executor=PretendedTraining())
+
+
+def test_a_sweep_told_to_stop_stops_its_workers(folder):
+    class Endless(PretendedTraining):
+        def start(self, folder: Path) -> "subprocess.Popen[bytes]":
+            self.processes = [*getattr(self, "processes", []), subprocess.Popen(["sleep", "600"])]
+            return self.processes[-1]
+
+    executor = Endless()
+    with pytest.raises(SystemExit) as raised:
+        run_sweep(SWEEP, folder, executor=executor, listen=lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    assert raised.value.code == EXIT_STOPPED
+    assert [process.poll() for process in executor.processes] == [-signal.SIGTERM] * 2
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_resuming_nothing_says_so(tmp_path):
