@@ -30,6 +30,7 @@ from scaling.errors import AlreadyExists, StoreUnavailable
 from scaling.observations import LossObservations, ScoreObservations, parse_columns
 from scaling.observations._tables import table_from_file, table_from_text
 from scaling.observations.reading import Reading, losses_from_table, scores_from_table
+from scaling.observations.selection import after_early_training
 
 if TYPE_CHECKING:
     from scaling.observations._tables import RawTable
@@ -47,6 +48,12 @@ ItemCount = Annotated[
 ]
 Chance = Annotated[
     str | None, typer.Option("--chance", help="Score of guessing: 0.25, or by task kv=.25,sort=0.", show_default=False)
+]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", help="Metric to take; repeat it for several.", show_default=False)
+]
+DropFirst = Annotated[
+    float, typer.Option("--drop-first", min=0.0, max=0.9, help="Share of each run to leave out of the law as early.")
 ]
 
 
@@ -67,6 +74,8 @@ def fit(
     validation_set: ValidationSet = None,
     item_count: ItemCount = None,
     chance: Chance = None,
+    metrics: Metrics = None,
+    drop_first: DropFirst = 0.0,
     seed: Annotated[int, typer.Option("--seed", help="Seed; the same data and seed give the same draws.")] = 0,
     store: Store = None,
     replace_existing: Annotated[bool, typer.Option("--replace", help="Replace a fit of this name.")] = False,
@@ -96,8 +105,11 @@ def fit(
         validation_set=validation_set,
         item_count=read_by_task(item_count, field="item-count"),
         chance=read_by_task(chance, field="chance"),
+        metrics=metrics,
     )
     losses = losses_from_table(LossObservations, _table(runs), reading)
+    if drop_first:
+        losses = replace(losses.select(after_early_training(losses, share=drop_first)), warnings=losses.warnings)
     scored = None
     if scores is not None:
         score_reading = replace(reading, columns=parse_columns(score_columns) if score_columns else reading.columns)

@@ -40,6 +40,12 @@ class RawTable:
         """`line 7, column 'loss'`."""
         return f"{self.place_word} {self.places[index]}, column {header!r}"
 
+    def take(self, rows: Sequence[int]) -> RawTable:
+        """The table with these rows alone; each keeps its place."""
+        columns = {header: [cells[index] for index in rows] for header, cells in self.columns.items()}
+        places = tuple(self.places[index] for index in rows)
+        return RawTable(self.name, self.headers, columns, places, self.place_word)
+
 
 def table_from_file(path: Path | str) -> RawTable:
     """Read a file by its suffix; raises `NotFound`, or `InvalidObservations` saying why it cannot be read."""

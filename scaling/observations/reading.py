@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from scaling._pytree import Array
 from scaling.compute import tokens_from_flops
-from scaling.errors import InvalidObservations, UnitMismatch, Violation
+from scaling.errors import InvalidInput, InvalidObservations, UnitMismatch, Violation
 from scaling.observations import _checks
 from scaling.observations._columns import Source, convention_of, loss_unit_of, resolve
 from scaling.observations._tables import RawTable, table_from_file, table_from_rows
@@ -33,6 +33,9 @@ class Reading:
     - `tokens_from_compute`: take D = C / (6 N) from the compute column.
     - `validation_set`: which rows to take where the table has several sets, or the set's name where it has no column.
     - `item_count`, `chance`: for scores whose table does not carry them; one number, or one by task.
+    - `metrics`: the metrics to take; others (log-likelihoods, say, which are no scores) are passed over.
+
+    Raises `InvalidInput` for an unknown convention or unit.
     """
 
     columns: Mapping[str, str] | None = None
@@ -43,6 +46,16 @@ class Reading:
     validation_set: str | None = None
     item_count: float | Mapping[str, float] | None = None
     chance: float | Mapping[str, float] | None = None
+    metrics: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in (("size_convention", SizeConvention), ("loss_unit", LossUnit)):
+            given = getattr(self, name)
+            if given is not None and given not in set(kind):
+                raise InvalidInput(
+                    f"{given!r} is no {name.replace('_', ' ')}.", [Violation(name, f"one of {', '.join(kind)} needed")]
+                )
+            object.__setattr__(self, name, None if given is None else kind(given))
 
 
 def read_loss_observations(
@@ -59,7 +72,14 @@ def read_loss_observations(
 
     Raises `NotFound` for a missing file, `InvalidObservations` with every bad row, `UnitMismatch` for mixed units.
     """
-    reading = Reading(columns, size_convention, loss_unit, bytes_per_token, tokens_from_compute, validation_set)
+    reading = Reading(
+        columns=columns,
+        size_convention=size_convention,
+        loss_unit=loss_unit,
+        bytes_per_token=bytes_per_token,
+        tokens_from_compute=tokens_from_compute,
+        validation_set=validation_set,
+    )
     return losses_from_table(LossObservations, table_from_file(path), reading)
 
 
@@ -79,13 +99,22 @@ def read_score_observations(
     validation_set: str | None = None,
     item_count: float | Mapping[str, float] | None = None,
     chance: float | Mapping[str, float] | None = None,
+    metrics: Sequence[str] | None = None,
 ) -> ScoreObservations:
     """Read scores from CSV, TSV, Parquet, JSON or JSON lines; see `Reading` for the arguments.
 
     Raises as `read_loss_observations` does.
     """
     reading = Reading(
-        columns, size_convention, loss_unit, bytes_per_token, tokens_from_compute, validation_set, item_count, chance
+        columns=columns,
+        size_convention=size_convention,
+        loss_unit=loss_unit,
+        bytes_per_token=bytes_per_token,
+        tokens_from_compute=tokens_from_compute,
+        validation_set=validation_set,
+        item_count=item_count,
+        chance=chance,
+        metrics=metrics,
     )
     return scores_from_table(ScoreObservations, table_from_file(path), reading)
 
@@ -133,6 +162,8 @@ def losses_from_table(cls: type[LossObservations], table: RawTable, reading: Rea
 
 def scores_from_table(cls: type[ScoreObservations], table: RawTable, reading: Reading) -> ScoreObservations:
     """Build `cls` from a raw table; raises `InvalidObservations` with every bad row, `UnitMismatch`."""
+    if reading.metrics is not None:
+        table = _of_metrics(table, reading)
     given = {"item_count": reading.item_count, "chance": reading.chance}
     required = ["task", "score", *(name for name, value in given.items() if value is None)]
     read = _checkpoints(table, reading, required=required, optional=("metric",))
@@ -222,10 +253,20 @@ def _one_validation_set(table: RawTable, source: Source | None, wanted: str | No
             f"{table.name!r} holds no losses on {chosen!r}.",
             [Violation("validation_set", f"name one of {', '.join(names)}")],
         )
-    rows = [index for index, name in enumerate(sets) if name == chosen]
-    columns = {header: [cells[index] for index in rows] for header, cells in table.columns.items()}
-    places = tuple(table.places[index] for index in rows)
-    return RawTable(table.name, table.headers, columns, places, table.place_word), chosen
+    return table.take([index for index, name in enumerate(sets) if name == chosen]), chosen
+
+
+def _of_metrics(table: RawTable, reading: Reading) -> RawTable:
+    """The rows of the metrics wanted; raises `InvalidObservations` naming those that have no rows."""
+    source = resolve(table.headers, required=("metric",), optional=(), columns=reading.columns)["metric"]
+    metrics = [str(cell) for cell in table.columns[source.header]]
+    absent = [metric for metric in reading.metrics or () if metric not in metrics]
+    if absent:
+        raise InvalidObservations(
+            f"{table.name!r} holds no scores by {', '.join(absent)}.",
+            [Violation("metrics", f"there are {', '.join(sorted(set(metrics)))}")],
+        )
+    return table.take([index for index, metric in enumerate(metrics) if metric in set(reading.metrics or ())])
 
 
 def _one_convention(table: RawTable, sources: Mapping[str, Source], wanted: SizeConvention | None) -> SizeConvention:

@@ -166,6 +166,7 @@ class ScoreObservations:
         validation_set: str | None = None,
         item_count: float | Mapping[str, float] | None = None,
         chance: float | Mapping[str, float] | None = None,
+        metrics: Sequence[str] | None = None,
     ) -> Self:
         """Read a pandas frame as `read_score_observations` reads a file; faults name the row, counted from 1."""
         from scaling.observations._tables import table_from_frame
@@ -180,6 +181,7 @@ class ScoreObservations:
             validation_set=validation_set,
             item_count=item_count,
             chance=chance,
+            metrics=metrics,
         )
         return scores_from_table(cls, table_from_frame(frame), reading)
 

@@ -299,3 +299,21 @@ def test_every_fault_is_an_error_of_ours():
             loss_observations_from_rows(
                 [{"size": cell, "tokens": 2e9, "loss": 3.0}, {"size": 1, "tokens": 1, "loss": 1}]
             )
+
+
+def test_only_the_metrics_wanted_are_read(write):
+    path = write(SCORES + "b,1e9,20B,2.9,sort,log_likelihood,-12.2,256,-3\n")
+    with pytest.raises(InvalidObservations, match=r"line 5, column 'score': -12\.2"):
+        read_score_observations(path)
+    taken = read_score_observations(path, metrics=["exact_match", "accuracy"])
+    assert set(taken.metric) == {"exact_match", "accuracy"}
+    with pytest.raises(InvalidObservations, match="there are accuracy, exact_match, log_likelihood"):
+        read_score_observations(path, metrics=["f1"])
+
+
+def test_conventions_may_be_given_as_text_and_must_exist(write):
+    read = read_loss_observations(write(GOOD), size_convention="total", loss_unit="bits_per_token")
+    assert read.size_convention is SizeConvention.TOTAL
+    assert read.loss[0] == pytest.approx(3.5 * np.log(2))
+    with pytest.raises(InvalidInput, match="one of non_embedding"):
+        read_loss_observations(write(GOOD), size_convention="params")
