@@ -19,7 +19,7 @@ def main() -> None:
     folder = reference_store().root / "ladder-cpu"
     recipe = read_recipe(folder)
     assert isinstance(recipe, FitRecipe)
-    rows = read_loss_observations(folder / recipe.losses.file, **recipe.losses.reading)
+    rows = read_loss_observations(folder / recipe.losses.file, **recipe.losses.reading())
     rows = rows.select(after_early_training(rows, share=recipe.drop_first))
     test = forecast_rungs(rows, law=recipe.law, settings=recipe.settings)
     table = []

@@ -79,4 +79,15 @@ class Exponential(_Spec):
         return self.mean * math.log(2.0)
 
 
-PriorSpec = Annotated[Normal | LogNormal | LogitNormal | Uniform | Exponential, Field(discriminator="kind")]
+class HalfNormal(_Spec):
+    """The absolute value of a normal with mean 0 and standard deviation `scale`."""
+
+    kind: Literal["half_normal"] = "half_normal"
+    scale: PositiveFloat
+
+    def middle(self) -> float:
+        """Median of the distribution."""
+        return 0.6744897501960817 * self.scale
+
+
+PriorSpec = Annotated[Normal | LogNormal | LogitNormal | Uniform | Exponential | HalfNormal, Field(discriminator="kind")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpyro.distributions as dist
 
-from scaling.prior_specs import Exponential, LogitNormal, LogNormal, Normal, PriorSpec
+from scaling.prior_specs import Exponential, HalfNormal, LogitNormal, LogNormal, Normal, PriorSpec
 
 
 def distribution(spec: PriorSpec) -> Any:
@@ -20,4 +20,6 @@ def distribution(spec: PriorSpec) -> Any:
         return dist.TransformedDistribution(dist.Normal(spec.loc, spec.scale), dist.transforms.SigmoidTransform())
     if isinstance(spec, Exponential):
         return dist.Exponential(1.0 / spec.mean)
+    if isinstance(spec, HalfNormal):
+        return dist.HalfNormal(spec.scale)
     return dist.Uniform(spec.low, spec.high)

@@ -24,7 +24,7 @@ class FitSettings(BaseModel):
     chains: int = Field(default=4, ge=2, le=16)
     warmup: int = Field(default=200, ge=50, le=10_000)
     draws: int = Field(default=1000, ge=100, le=20_000)
-    target_acceptance: float = Field(default=0.85, gt=0.5, lt=1.0)
+    target_acceptance: float = Field(default=0.95, gt=0.5, lt=1.0)
     max_r_hat: float = Field(default=1.01, gt=1.0)
     min_ess: float = Field(default=400.0, gt=0.0)
     max_divergences: int = Field(default=0, ge=0)

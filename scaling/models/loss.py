@@ -12,13 +12,14 @@ from jaxtyping import Bool, Float, Int
 from scaling._pytree import Array
 from scaling.laws import AbstractLaw, Reference
 from scaling.posterior import NOISE_DEGREES_OF_FREEDOM
-from scaling.prior_specs import Exponential, LogNormal
+from scaling.prior_specs import HalfNormal, LogNormal
 from scaling.priors import distribution
 
 # Scatter of published final losses around the best law: .5 % to 1 %; wide enough for seeds (.1 %) and messy logs (5 %).
 NOISE_PRIOR = LogNormal(median=0.006, scale=0.8)
-# Runs of one recipe differ by about .5 % at equal size and tokens (a guess from seed repeats of small ladders).
-RUN_PRIOR = Exponential(mean=0.005)
+# Seeds of one recipe differ by .1 % to .5 %. The tail must be a normal's: with one run a size, an effect of 10 % a run
+# explains any size dependence, and checkpoints are many enough to pay for a milder prior (two modes were seen).
+RUN_PRIOR = HalfNormal(scale=0.005)
 
 
 class LossData(NamedTuple):
@@ -48,7 +49,7 @@ def loss_model(law_class: type[AbstractLaw], data: LossData, *, run_count: int =
     r"""$\ln L_i \sim \mathrm{StudentT}_4(\ln L(N_i, D_i; \theta) + r_{run(i)}, \sigma)$.
 
     $\theta$ has the law's own priors in its reference coordinates; $\ln\sigma \sim N(\ln .006, .8)$;
-    $r_j \sim N(0, \tau)$, $\tau \sim \mathrm{Exp}(.005)$. With `run_count` 0 every observation is its own run and the
+    $r_j \sim N(0, \tau)$, $\tau \sim N^+(.005)$. With `run_count` 0 every observation is its own run and the
     run effect is part of the noise.
     """
     coordinates = {name: numpyro.sample(name, distribution(spec)) for name, spec in law_class.priors.items()}

@@ -25,7 +25,7 @@ from scaling.observations import read_loss_observations, read_score_observations
 from scaling.observations.selection import after_early_training
 from scaling.posterior import Fit, Hull, LossPosterior
 from scaling.store._document import FitDocument, write_fit
-from scaling.units import SizeConvention
+from scaling.units import LossUnit, SizeConvention
 
 RECIPE = "recipe.toml"
 _CARRIED_OVER = (RECIPE, "SOURCE.md", "observations")
@@ -56,12 +56,22 @@ class PublishedRecipe(_Recipe):
 
 @final
 class ObservationFile(BaseModel):
-    """A file beside the recipe, and the keywords its reader takes."""
+    """A file beside the recipe and how it is to be read (see `scaling.observations.reading.Reading`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
-    reading: Mapping[str, Any] = Field(default_factory=dict)
+    columns: Mapping[str, str] | None = None
+    size_convention: SizeConvention | None = None
+    loss_unit: LossUnit | None = None
+    bytes_per_token: float | None = None
+    tokens_from_compute: bool = False
+    validation_set: str | None = None
+    keep: Mapping[str, tuple[str, ...]] | None = None
+
+    def reading(self) -> dict[str, Any]:
+        """The keywords of the reader."""
+        return {name: value for name, value in self if name != "file"}
 
 
 @final
@@ -132,11 +142,11 @@ def _published(recipe: PublishedRecipe, name: str) -> Fit:
 
 
 def _fitted(recipe: FitRecipe, folder: Path, *, progress: Progress) -> Fit:
-    losses = read_loss_observations(folder / recipe.losses.file, **recipe.losses.reading)
+    losses = read_loss_observations(folder / recipe.losses.file, **recipe.losses.reading())
     losses = losses.select(after_early_training(losses, share=recipe.drop_first))
     scores = None
     if recipe.scores is not None:
-        scores = read_score_observations(folder / recipe.scores.file, **recipe.scores.reading)
+        scores = read_score_observations(folder / recipe.scores.file, **recipe.scores.reading())
     made = fit(losses, scores, name=folder.name, law=recipe.law, settings=recipe.settings, progress=progress)
     return _with_source(made, recipe)
 
