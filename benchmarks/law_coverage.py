@@ -19,7 +19,7 @@ from scaling.units import SizeConvention
 
 SIZES = np.geomspace(1e7, 1e9, 12)
 REFERENCE = Reference(n=1e8, d=2e9, loss=3.0)
-SETTINGS = FitSettings(draws=400, min_ess=200)
+SETTINGS = FitSettings()
 
 
 def simulated(rng: np.random.Generator) -> tuple[PowerLaw, float, LossObservations]:

@@ -90,4 +90,6 @@ class HalfNormal(_Spec):
         return 0.6744897501960817 * self.scale
 
 
-PriorSpec = Annotated[Normal | LogNormal | LogitNormal | Uniform | Exponential | HalfNormal, Field(discriminator="kind")]
+PriorSpec = Annotated[
+    Normal | LogNormal | LogitNormal | Uniform | Exponential | HalfNormal, Field(discriminator="kind")
+]

@@ -67,11 +67,11 @@ class ObservationFile(BaseModel):
     bytes_per_token: float | None = None
     tokens_from_compute: bool = False
     validation_set: str | None = None
-    keep: Mapping[str, tuple[str, ...]] | None = None
+    metrics: tuple[str, ...] | None = None
 
     def reading(self) -> dict[str, Any]:
         """The keywords of the reader."""
-        return {name: value for name, value in self if name != "file"}
+        return {name: value for name, value in self if name != "file" and value is not None}
 
 
 @final
