@@ -9,6 +9,7 @@ right on exactly half of them.
 
 import hashlib
 import os
+import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import final
@@ -169,9 +170,10 @@ def stored_corpus(config: CorpusConfig, folder: Path) -> tuple[Source, ItemSets]
         source = make_source(config)
         _write(path, source.language, make_item_sets(source))
     try:
-        with np.load(path) as stored:
+        # Opened here: NumPy leaves a file that is no archive open.
+        with path.open("rb") as file, np.load(file) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise CorruptStore(f"{path} cannot be read ({error}). Delete it; it is built again.") from error
     language = Language(tokens=arrays["language_tokens"], weights=arrays["language_weights"])
     items = ItemSets(**{field.name: arrays[field.name] for field in fields(ItemSets)})

@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from scaling.errors import InvalidInput
+from scaling.errors import CorruptStore, InvalidInput
 from scaling.pretrain.config import CorpusConfig
 from scaling.pretrain.data import Source
 from scaling.pretrain.evaluate import choice_scores, language_scores, task_scores, validation_losses
 from scaling.pretrain.items import ItemSets, language_contexts, make_item_sets, stored_corpus
 from scaling.pretrain.language import ORDER
 from scaling.pretrain.skills import VOCABULARY_SIZE
+from tests.pretrain.conftest import TINY
 
 
 def _oracle_log_probabilities(source: Source, items: ItemSets, *, order: int) -> np.ndarray:
@@ -105,8 +106,16 @@ def test_too_few_validation_rows_say_what_to_change(source):
         make_item_sets(small)
 
 
-def test_stored_items_are_the_items(source, items, tmp_path):
-    for _ in range(2):
-        again, stored = stored_corpus(source.config, tmp_path)
-        assert stored.digest() == items.digest()
-        assert np.array_equal(again.language.tokens, source.language.tokens)
+def test_stored_items_are_the_items(source, tiny_corpus):
+    made = make_item_sets(dataclasses.replace(source, config=TINY))
+    again, stored = stored_corpus(TINY, tiny_corpus)
+    assert stored.digest() == made.digest()
+    assert np.array_equal(stored.oracle_losses, made.oracle_losses)
+    assert np.array_equal(again.language.tokens, source.language.tokens)
+
+
+def test_a_damaged_corpus_file_is_named(tmp_path, tiny_corpus):
+    [path] = tiny_corpus.iterdir()
+    (tmp_path / path.name).write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CorruptStore, match="Delete it; it is built again"):
+        stored_corpus(TINY, tmp_path)

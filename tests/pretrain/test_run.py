@@ -15,15 +15,14 @@ import orbax.checkpoint as ocp
 import pytest
 
 from scaling.errors import CorruptStore, RunFailed
-from scaling.pretrain.config import CorpusConfig, NetworkConfig, OptimizerConfig, RunConfig
+from scaling.pretrain.config import NetworkConfig, OptimizerConfig, RunConfig
 from scaling.pretrain.files import write_json
 from scaling.pretrain.items import stored_corpus
 from scaling.pretrain.records import read_evaluations, read_progress
 from scaling.pretrain.run import train_run
 from scaling.pretrain.train import initial_state
 from scaling.pretrain.worker import EXIT_BUSY, EXIT_STOPPED
-
-TINY = CorpusConfig(validation_batches=1, ngram_item_count=8, task_item_count=16)
+from tests.pretrain.conftest import TINY
 
 
 def _config(step_count: int, **changes: object) -> RunConfig:
@@ -53,15 +52,10 @@ def _state_bytes(folder: Path, config: RunConfig) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("shared")
-
-
-@pytest.fixture(scope="module")
-def unbroken(shared, tmp_path_factory) -> tuple[RunConfig, Path]:
+def unbroken(tiny_corpus, tmp_path_factory) -> tuple[RunConfig, Path]:
     config = _config(40)
     folder = _folder(tmp_path_factory.mktemp("unbroken"), config)
-    source, items = stored_corpus(TINY, shared)
+    source, items = stored_corpus(TINY, tiny_corpus)
     assert train_run(folder, source, items, interval_seconds=60, stop=lambda: False).state == "done"
     return config, folder
 
@@ -78,9 +72,9 @@ def test_a_run_measures_every_evaluation_step(unbroken):
             assert score.score == score.correct_count / score.item_count
 
 
-def test_a_run_stopped_and_started_again_ends_in_the_same_bits(unbroken, shared, tmp_path):
+def test_a_run_stopped_and_started_again_ends_in_the_same_bits(unbroken, tiny_corpus, tmp_path):
     config, folder = unbroken
-    source, items = stored_corpus(TINY, shared)
+    source, items = stored_corpus(TINY, tiny_corpus)
     again = _folder(tmp_path, config)
     stops = iter([False, False, False, True])
     assert train_run(again, source, items, interval_seconds=0, stop=lambda: next(stops)).state == "stopped"
@@ -93,18 +87,18 @@ def test_a_run_stopped_and_started_again_ends_in_the_same_bits(unbroken, shared,
     assert _state_bytes(again, config) == _state_bytes(folder, config)
 
 
-def test_a_missing_row_is_noticed(unbroken, shared, tmp_path):
+def test_a_missing_row_is_noticed(unbroken, tiny_corpus, tmp_path):
     config, folder = unbroken
-    source, items = stored_corpus(TINY, shared)
+    source, items = stored_corpus(TINY, tiny_corpus)
     again = _folder(tmp_path, config)
     subprocess.run(["cp", "-r", str(folder / "checkpoints"), str(again)], check=True)
     with pytest.raises(CorruptStore, match="Delete the run's folder"):
         train_run(again, source, items, interval_seconds=60, stop=lambda: False)
 
 
-def test_a_changed_configuration_is_refused(unbroken, shared, tmp_path):
+def test_a_changed_configuration_is_refused(unbroken, tiny_corpus, tmp_path):
     config, _ = unbroken
-    source, items = stored_corpus(TINY, shared)
+    source, items = stored_corpus(TINY, tiny_corpus)
     folder = _folder(tmp_path, config)
     document = json.loads((folder / "config.json").read_text())
     document["optimizer"]["peak_learning_rate"] = 0.1
@@ -113,9 +107,9 @@ def test_a_changed_configuration_is_refused(unbroken, shared, tmp_path):
         train_run(folder, source, items, interval_seconds=60, stop=lambda: False)
 
 
-def test_a_loss_that_is_no_number_stops_the_run(shared, tmp_path):
+def test_a_loss_that_is_no_number_stops_the_run(tiny_corpus, tmp_path):
     config = _config(10, optimizer=OptimizerConfig(peak_learning_rate=1e38, warmup_steps=0))
-    source, items = stored_corpus(TINY, shared)
+    source, items = stored_corpus(TINY, tiny_corpus)
     with pytest.raises(RunFailed, match=r"not finite at step \d+\. Lower peak_learning_rate"):
         train_run(_folder(tmp_path, config), source, items, interval_seconds=60, stop=lambda: False)
 
@@ -132,7 +126,7 @@ def _wait_for_step(folder: Path, process: subprocess.Popen[bytes], after: int) -
 
 @pytest.mark.slow
 def test_killed_at_random_moments_a_run_ends_in_the_same_bits(tmp_path):
-    config = _config(1500)
+    config = _config(700)
     whole = _folder(tmp_path / "whole", config)
     assert _start(whole).wait() == 0
     broken = _folder(tmp_path / "broken", config)

@@ -6,20 +6,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scaling.errors import AlreadyExists, InvalidInput, NotFound, RunFailed
-from scaling.pretrain.config import CorpusConfig, LongRun, SweepConfig, parse_sweep, preset, read_sweep
-from scaling.pretrain.items import stored_corpus
+from scaling.pretrain.config import LongRun, SweepConfig, parse_sweep, preset, read_sweep
 from scaling.pretrain.records import Evaluation, Progress, Score, read_run_config, write_evaluations, write_progress
 from scaling.pretrain.sweep import LocalProcesses, SweepFolder, resume_sweep, run_sweep
 from scaling.pretrain.table import LOSS_COLUMNS, SCORE_COLUMNS
 from scaling.pretrain.worker import EXIT_STOPPED
+from tests.pretrain.conftest import TINY
 
-TINY = CorpusConfig(validation_batches=1, ngram_item_count=8, task_item_count=16)
 SWEEP = SweepConfig(
     widths=(16, 8),
     seeds=(0, 1),
@@ -61,13 +59,6 @@ def folder(tmp_path, tiny_corpus) -> Path:
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep" / "corpus").symlink_to(tiny_corpus)
     return tmp_path / "sweep"
-
-
-@pytest.fixture(scope="module")
-def tiny_corpus(tmp_path_factory) -> Iterator[Path]:
-    place = tmp_path_factory.mktemp("corpus")
-    stored_corpus(TINY, place)
-    return place
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
