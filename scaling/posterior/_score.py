@@ -135,7 +135,7 @@ class ScorePosterior:
         """The lowest loss seen, below which an onset would lie that is not identified yet; None where one is."""
         return self.lowest_loss if self.verdict is Verdict.NOT_IDENTIFIED else None
 
-    def score_at(self, loss: Float[Array, "*point"]) -> Float[Array, "draw * point"]:
+    def score_at(self, loss: Float[Array, "*point"]) -> Float[Array, "draw *point"]:
         """Score at `loss` by every draw, between 0 and 1.
 
         `loss` is [point], the same for all draws, or [draw, point]. Beyond the lowest loss seen each draw goes on
