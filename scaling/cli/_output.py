@@ -101,3 +101,16 @@ def progress_on_stderr() -> Iterator[Report]:
             bar.update(tasks[event.phase], completed=event.done, total=event.total, description=words)
 
         yield report
+
+
+def keep_programs() -> None:
+    """Keep compiled programs in the user's cache, where the server keeps its own: the next fit starts in seconds."""
+    from platformdirs import user_cache_path
+
+    from scaling.inference._numerics import keep_compiled_programs
+
+    folder = user_cache_path("scaling") / "programs"
+    try:
+        keep_compiled_programs(folder)
+    except OSError as error:
+        note(f"Compiled programs cannot be kept in {folder} ({error.strerror}): every fit will compile them again.")

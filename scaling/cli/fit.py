@@ -25,7 +25,15 @@ from scaling.cli._options import (
     read_by_task,
     store_root,
 )
-from scaling.cli._output import note, number_interval, progress_on_stderr, write_json, write_line, write_table
+from scaling.cli._output import (
+    keep_programs,
+    note,
+    number_interval,
+    progress_on_stderr,
+    write_json,
+    write_line,
+    write_table,
+)
 from scaling.errors import AlreadyExists, StoreUnavailable
 from scaling.observations import LossObservations, ScoreObservations, parse_columns
 from scaling.observations._tables import table_from_file, table_from_text
@@ -150,6 +158,7 @@ def _fitted(
     from scaling.inference.settings import FitSettings
     from scaling.posterior import Finding, FindingCode
 
+    keep_programs()
     with progress_on_stderr() as progress:
         made = fit_observations(
             losses, scores, name=name, law=law, tasks=tasks, settings=FitSettings(seed=seed), progress=progress

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scaling.cli._options import FitName, Json, Store, fit_facts, open_fit, store_root
-from scaling.cli._output import note, progress_on_stderr, write_json, write_line, write_table
+from scaling.cli._output import keep_programs, note, progress_on_stderr, write_json, write_line, write_table
 from scaling.errors import NotFound
 
 app = typer.Typer(no_args_is_help=True, help="List, show and rebuild stored fits.")
@@ -84,6 +84,7 @@ def build(
     folder = next((place for place in places if (place / RECIPE).is_file()), None)
     if folder is None:
         raise NotFound(f"No fit {name!r} with a {RECIPE} is stored here. `scaling fits list` names the fits.")
+    keep_programs()
     with progress_on_stderr() as progress:
         document = build(folder, progress=progress)
     write_line(f"Built {document.name} version {document.version} in {folder}.")

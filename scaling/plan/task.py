@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jaxtyping import Float
 
@@ -27,7 +28,7 @@ def plan_task(
 
     Raises as `plan_loss`, and `NotFound` for an unknown task.
     """
-    fit.score(task)
+    below = fit.score(task).not_identified_below
     posterior = fit.for_queries().loss
 
     def reached(flops: Float[Array, " point"]) -> Float[Array, " point"]:
@@ -35,4 +36,8 @@ def plan_task(
         return emerged
 
     goal = f"the task {task!r} to emerge"
-    return plan_target(fit, reached, goal=goal, probability=probability, path=path, levels=levels)
+    made = plan_target(fit, reached, goal=goal, probability=probability, path=path, levels=levels)
+    if made.run is None and below is not None:
+        unknown = f"The onset of {task!r} is not identified yet: it lies below {below:.2f} nats if there is one. "
+        return replace(made, statement=unknown + made.statement)
+    return made
