@@ -1,0 +1,1 @@
+"""Between protos and the library's own types: nothing else happens here."""
