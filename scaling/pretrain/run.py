@@ -44,7 +44,8 @@ def train_run(
     config = read_run_config(folder)
     clock = _Clock(read_progress(folder))
     with open_checkpoints(folder / "checkpoints", interval_seconds=interval_seconds) as checkpoints:
-        state = checkpoints.restore(initial_state(config)) or initial_state(config)
+        start = initial_state(config)
+        state = checkpoints.restore(start) or start
         trainer = _Trainer(folder, config, source, items, checkpoints, clock)
         step = trainer.train(state, stop=stop)
     # Reported only now: the last checkpoint is on disk.
