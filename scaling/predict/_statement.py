@@ -28,6 +28,11 @@ def _sentence(forecast: EmergenceForecast, score: ScorePosterior) -> str:
     if forecast.verdict is Verdict.FALLS:
         fall = score.shape_probabilities["fall"]
         return f"no emergence: the score falls as the loss falls (probability {fall:.2f})"
+    if forecast.verdict is not Verdict.NOT_IDENTIFIED and forecast.onset_quantiles is None:
+        return (
+            f"no onset to locate: the score is above chance ({score.chance:.2f}) from {score.highest_loss:.2f} down to "
+            f"{score.lowest_loss:.2f} nats, and at no loss seen does it leave a floor"
+        )
     if forecast.verdict is Verdict.NOT_IDENTIFIED or forecast.onset_quantiles is None or forecast.at_onset is None:
         return _not_identified(forecast, score)
     if forecast.verdict is Verdict.ALREADY_RISING:

@@ -95,7 +95,8 @@ def forecast_emergence(
     law = paired_law(fit, score)
     rng = np.random.default_rng([fit.version, 4])  # the same question to the same fit has one answer
     has_onset = np.isfinite(score.onset)
-    located = score.verdict in (Verdict.EMERGED, Verdict.ALREADY_RISING, Verdict.UNDECIDED)
+    claims = score.verdict in (Verdict.EMERGED, Verdict.ALREADY_RISING, Verdict.UNDECIDED)
+    located = claims and bool(has_onset.any())  # a score above chance all along, falling at first, has none
     point = where_trend_reaches(law, score.onset, path)
     new_onset = score.new_run_onset(rng=rng)
     run_effect = np.exp(law.run_scale * rng.standard_normal(score.draw_count))

@@ -106,3 +106,12 @@ def test_wrong_questions_are_named():
         forecast_emergence(a_fit(), "copy", FixedRatio(20.0), size_limit=-1.0)
     with pytest.raises(InvalidInput, match=r"levels\[0\]"):
         forecast_score(a_fit(), "copy", 1e9, 1e10, levels=(1.5,))
+
+
+def test_a_score_above_chance_all_along_has_no_onset_to_locate():
+    # As ng1 of the CPU ladder: it falls a little and rises again, above chance from the first checkpoint on.
+    forecast = forecast_emergence(a_fit(threshold=0, flat=1000, p_emerged=1.0), "copy", FixedRatio(20.0))
+    assert forecast.onset_quantiles is None
+    assert forecast.at_onset is None
+    assert "no onset to locate" in forecast.statement
+    assert sum(masses(forecast)) == pytest.approx(1.0)
