@@ -58,6 +58,8 @@ def error_of(status: Status) -> ScalingError:
         if not detail.Unpack(info):
             detail.Unpack(bad_request)
     kind = _BY_REASON.get(info.reason)
+    if kind is None and bad_request.field_violations:
+        kind = InvalidInput
     if kind is not None and issubclass(kind, InvalidInput):
         violations = [Violation(each.field, each.description) for each in bad_request.field_violations]
         return kind(status.message, violations)

@@ -92,6 +92,7 @@ class Server:
         self._boundary = Boundary(self._methods(), self.counts)
         self._health = HealthServicer()
         self._server: grpc.aio.Server | None = None
+        self._loading: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
         """Start workers and listen; the port. Raises `StoreUnavailable` where the address cannot be had."""
@@ -112,6 +113,7 @@ class Server:
         self._server.add_generic_rpc_handlers((self._boundary,))  # last: it answers every unknown method
         port = self._listen(self._server)
         await self._server.start()
+        self._loading = asyncio.create_task(self.registry.load_reference_fits())
         for name in (health.OVERALL_HEALTH, *names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return port
@@ -124,6 +126,8 @@ class Server:
         self.scheduler.release_waiting()
         if self._server is not None:
             await self._server.stop(self.config.drain_seconds)
+        if self._loading is not None:
+            self._loading.cancel()
         await self.scheduler.stop()
         self._executor.shutdown(wait=True)
         await asyncio.to_thread(self.database.close)
@@ -168,9 +172,11 @@ class Server:
             _log.info("removed documents of fits that are no more", extra={"documents": removed})
 
 
-async def serve(config: ServerConfig, *, listening: Callable[[str], None]) -> None:
+async def serve(
+    config: ServerConfig, *, listening: Callable[[str], None], command: Sequence[str] | None = None
+) -> None:
     """Run a server until SIGTERM or SIGINT; `listening` is told its address once it answers."""
-    server = Server(config)
+    server = Server(config, command=command)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -58,8 +57,6 @@ def serve(
 
 
 def _run(config: ServerConfig) -> None:
-    # Workers are spawned, never forked: gRPC's fork handlers would only complain about its threads.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from scaling_server.app import serve as run
 
     def listening(address: str) -> None:

@@ -113,7 +113,12 @@ class FitRegistry:
 
     def document(self, artefact: str) -> FitDocument:
         """`fit.json` of an artefact. Reads the disk: call it off the event loop."""
-        return FitDocument.model_validate_json((self._artefacts.folder(artefact) / "fit.json").read_bytes())
+        return self._artefacts.document(artefact)
+
+    async def load_reference_fits(self) -> None:
+        """Load every reference fit, so that no query waits for the disk."""
+        for name in sorted(self._reference_names):
+            await self.load(f"reference:{name}")
 
     async def _resolve(self, name: FitName) -> _Resolved:
         if name.fit in self._reference_names:

@@ -11,7 +11,7 @@ from typing import final
 
 from scaling.errors import CorruptStore, StoreUnavailable
 from scaling.posterior import Fit
-from scaling.store import read_fit
+from scaling.store import FitDocument, read_fit
 
 _MANIFEST = "fit.json"
 
@@ -54,16 +54,21 @@ class Artefacts:
             ) from error
         return digest
 
-    def load(self, digest: str) -> Fit:
-        """The fit named `digest`, every file verified; raises `CorruptStore` where one is not what was stored."""
+    def document(self, digest: str) -> FitDocument:
+        """`fit.json` of the document named `digest`; raises `CorruptStore` where it is not what was stored."""
         manifest = self.root / digest / _MANIFEST
         try:
-            found = hashlib.sha256(manifest.read_bytes()).hexdigest()
+            content = manifest.read_bytes()
         except OSError as error:
             raise CorruptStore(f"{manifest} is missing or unreadable: {error.strerror}. Restore or refit.") from error
-        if found != digest:
+        if hashlib.sha256(content).hexdigest() != digest:
             raise CorruptStore(f"{manifest} is not what was stored: its SHA-256 differs. Restore it, or fit again.")
-        return read_fit(manifest.parent)
+        return FitDocument.model_validate_json(content)
+
+    def load(self, digest: str) -> Fit:
+        """The fit named `digest`, every file verified; raises `CorruptStore` where one is not what was stored."""
+        self.document(digest)
+        return read_fit(self.root / digest)
 
     def folder(self, digest: str) -> Path:
         """Where the document named `digest` lies."""

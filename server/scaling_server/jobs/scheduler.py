@@ -124,7 +124,7 @@ class Scheduler:
         worker = self._running.get(operation)
         if worker is None:
             return
-        await worker.send(Cancel(operation=operation))
+        worker.send(Cancel(operation=operation))
         await asyncio.sleep(self._settings.cancel_seconds)
         if self._running.get(operation) is worker:
             await worker.kill()
@@ -236,7 +236,7 @@ class Scheduler:
         )
 
     async def _attempt(self, worker: WorkerProcess, job: Job) -> Fitted | Status | _Lost:
-        await worker.send(job)
+        worker.send(job)
         deadline = time.monotonic() + self._settings.fit_seconds
         while True:
             left = deadline - time.monotonic()
@@ -281,7 +281,7 @@ class Scheduler:
         )
         if before.artefact is None:
             return
-        known = set((await asyncio.to_thread(self._artefacts.load, before.artefact)).scores)
+        known = set((await asyncio.to_thread(self._artefacts.document, before.artefact)).scores)
         lost = sorted(known - set(fitted.tasks))
         if lost:
             raise TaskLost(
