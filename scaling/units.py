@@ -65,6 +65,14 @@ def format_count(value: float, *, digits: int = 3) -> str:
     return f"{value:.{digits}g}"
 
 
+def format_flops(value: float, *, digits: int = 3) -> str:
+    """Write FLOPs as people say them: 6.47e10, 1e24."""
+    if not math.isfinite(value):
+        return "∞" if value > 0 else str(value)
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}"
+
+
 def nats_per_token(loss: float, *, unit: LossUnit, bytes_per_token: float | None = None) -> float:
     r"""Convert a loss to nats per token.
 

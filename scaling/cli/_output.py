@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from scaling.units import format_count
+from scaling.units import format_count, format_flops
 
 if TYPE_CHECKING:
     from scaling.inference.progress import Progress as Report
@@ -50,7 +50,7 @@ def write_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*row)
     # Wide enough for its content where nobody looks at a terminal: a pipe must not lose columns.
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160, highlight=False)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
     console.print(title, style="bold", markup=False)
     console.print(table)
 
@@ -68,6 +68,13 @@ def note(text: str) -> None:
 def count_interval(quantiles: Sequence[float]) -> str:
     """`70B [52B, 101B]`: the middle quantile and the outer ones."""
     words = [format_count(float(value)) for value in quantiles]
+    middle = words[len(words) // 2]
+    return middle if words[0] == words[-1] == middle else f"{middle} [{words[0]}, {words[-1]}]"
+
+
+def flops_interval(quantiles: Sequence[float]) -> str:
+    """`1.54e24 [2.3e23, ∞]`."""
+    words = [format_flops(float(value)) for value in quantiles]
     middle = words[len(words) // 2]
     return middle if words[0] == words[-1] == middle else f"{middle} [{words[0]}, {words[-1]}]"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from scaling.cli._output import count_interval, number_interval
-from scaling.units import format_count
+from scaling.units import format_flops
 
 if TYPE_CHECKING:
     from scaling.cli._ladder import HeldOutLadder
@@ -70,9 +70,9 @@ class SkillAnswer:
         return (
             self.task,
             self.verdict.replace("_", " ") + ("" if self.reliable else " (unreliable)"),
-            number_interval(self.onset, digits=2) if self.onset else "-",
+            number_interval(self.onset) if self.onset else "-",
             count_interval(self.size) if self.size else "-",
-            "-" if self.flops is None else format_count(self.flops),
+            "-" if self.flops is None else format_flops(self.flops),
             number_interval(self.forecast, digits=2),
             f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} - {high:.2f}",
             f"{sum(self.inside)} of {len(self.inside)}",

@@ -23,7 +23,15 @@ from scaling.cli._options import (
     read_levels,
     read_path,
 )
-from scaling.cli._output import count_interval, interval_name, number_interval, write_json, write_line, write_table
+from scaling.cli._output import (
+    count_interval,
+    flops_interval,
+    interval_name,
+    number_interval,
+    write_json,
+    write_line,
+    write_table,
+)
 from scaling.errors import Unanswerable
 
 if TYPE_CHECKING:
@@ -80,7 +88,7 @@ def _row(forecast: EmergenceForecast) -> tuple[str, ...]:
     if forecast.not_identified_below is not None:
         onset = f"below {forecast.not_identified_below:.3f} if at all"
     where = forecast.at_onset
-    size, flops = ("-", "-") if where is None else (count_interval(where.size), count_interval(where.flops))
+    size, flops = ("-", "-") if where is None else (count_interval(where.size), flops_interval(where.flops))
     return forecast.task, verdict, onset, size, flops, f"{forecast.p_never:.2f}"
 
 

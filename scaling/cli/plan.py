@@ -23,6 +23,7 @@ from scaling.cli._options import (
 )
 from scaling.cli._output import (
     count_interval,
+    flops_interval,
     interval_name,
     note,
     number_interval,
@@ -31,7 +32,7 @@ from scaling.cli._output import (
     write_table,
 )
 from scaling.errors import InvalidInput
-from scaling.units import format_count, parse_count
+from scaling.units import format_count, format_flops, parse_count
 
 if TYPE_CHECKING:
     from scaling.emergence import AbstractPath
@@ -150,7 +151,7 @@ def _hardware(
 def _print(fit: Fit, made: ComputePlan, cost: Cost | None) -> None:
     spread = interval_name(made.levels)
     rows = [
-        ("compute, FLOPs", count_interval(made.flops), "-" if made.run is None else format_count(made.run.flops)),
+        ("compute, FLOPs", flops_interval(made.flops), "-" if made.run is None else format_flops(made.run.flops)),
         ("size", count_interval(made.size), "-" if made.run is None else _size_words(made)),
         ("tokens", count_interval(made.tokens), "-" if made.run is None else format_count(made.run.tokens)),
     ]

@@ -11,7 +11,7 @@ from scaling.plan._plan import FLATNESS, ComputePlan, PlannedRun, require_optimu
 from scaling.plan._words import interval
 from scaling.posterior import Fit
 from scaling.predict.loss import DEFAULT_LEVELS, require_counts, require_levels, sorted_quantiles
-from scaling.units import format_count
+from scaling.units import format_count, format_flops
 
 
 def plan_budget(
@@ -36,7 +36,7 @@ def plan_budget(
         size, tokens = split(posterior, budget, path)
     run = run_at(fit, float(flops), path, levels=levels)
     return ComputePlan(
-        goal=f"the best use of {format_count(flops)} FLOPs",
+        goal=f"the best use of {format_flops(flops)} FLOPs",
         levels=tuple(levels),
         flops=np.full(len(levels), float(flops)),
         size=sorted_quantiles(size, levels),
@@ -51,7 +51,7 @@ def plan_budget(
 
 def _statement(run: PlannedRun, flops: float) -> str:
     said = (
-        f"{format_count(flops)} FLOPs train {format_count(run.size)} parameters on {format_count(run.tokens)} tokens "
+        f"{format_flops(flops)} FLOPs train {format_count(run.size)} parameters on {format_count(run.tokens)} tokens "
         f"({run.tokens / run.size:.3g} per parameter) to a loss of {interval(run.forecast.run_quantiles[:, 0])} nats "
         "per token"
     )

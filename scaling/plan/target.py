@@ -14,7 +14,7 @@ from scaling.errors import InvalidInput, Violation
 from scaling.plan._plan import ComputePlan, run_at, split
 from scaling.posterior import Fit
 from scaling.predict.loss import DEFAULT_LEVELS, require_counts, require_levels
-from scaling.units import format_count
+from scaling.units import format_flops
 
 DEFAULT_PROBABILITY = 0.8
 FLOPS_LIMIT = 1e32  # a million times all training so far: beyond it "never" is the honest word
@@ -137,11 +137,11 @@ def _statement(
 ) -> str:
     if run is None:
         return (
-            f"No budget up to {format_count(FLOPS_LIMIT)} FLOPs is enough for {goal} with probability {probability:g}: "
+            f"No budget up to {format_flops(FLOPS_LIMIT)} FLOPs is enough for {goal} with probability {probability:g}: "
             f"the most is {most:.2f}."
         )
-    ends = ", ".join(f"{format_count(budget)} with {level:g}" for budget, level in zip(needed, levels, strict=False))
-    return f"For {goal} with probability {probability:g}, {format_count(needed[-1])} FLOPs are needed ({ends})."
+    ends = ", ".join(f"{format_flops(budget)} with {level:g}" for budget, level in zip(needed, levels, strict=False))
+    return f"For {goal} with probability {probability:g}, {format_flops(needed[-1])} FLOPs are needed ({ends})."
 
 
 __all__ = ["DEFAULT_PROBABILITY", "FLOPS_LIMIT", "ProbabilityOf", "plan_loss", "plan_target"]
