@@ -33,8 +33,10 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Every benchmark; one alone: .venv/bin/python -m benchmarks.NAME
 bench: $(READY)
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+	@for file in $$(grep -l __main__ benchmarks/[a-z]*.py); do name=$$(basename $$file .py); \
+		echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 proto: $(READY)
 	$(BIN)/python proto/generate.py
