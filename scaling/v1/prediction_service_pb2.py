@@ -29,7 +29,7 @@ from scaling.v1 import fit_pb2 as scaling_dot_v1_dot_fit__pb2
 from scaling.v1 import rules_pb2 as scaling_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#scaling/v1/prediction_service.proto\x12\nscaling.v1\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x14scaling/v1/fit.proto\x1a\x16scaling/v1/rules.proto\"[\n\x05Point\x12*\n\x0fparameter_count\x18\x01 \x01(\x01\x42\x11\xe2\x41\x01\x02\xfa\xbc\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\x12&\n\x0btoken_count\x18\x02 \x01(\x01\x42\x11\xe2\x41\x01\x02\xfa\xbc\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00\"\xb0\x01\n\x0cTrainingPath\x12-\n\x14tokens_per_parameter\x18\x01 \x01(\x01\x42\r\xfa\xbc\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x12$\n\x0btoken_count\x18\x02 \x01(\x01\x42\r\xfa\xbc\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x12(\n\x0fparameter_count\x18\x03 \x01(\x01\x42\r\xfa\xbc\x18\t\t\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x12\x19\n\x0f\x63ompute_optimal\x18\x04 \x01(\x08H\x00\x42\x06\n\x04path\"\xa8\x01\n\x12PredictLossRequest\x12)\n\x03\x66it\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13scaling-service/Fit\x12\x30\n\x06points\x18\x02 \x03(\x0b\x32\x11.scaling.v1.PointB\r\xe2\x41\x01\x02\xfa\xbc\x18\x05(\x01\x30\x80 \x12\x35\n\x0fquantile_levels\x18\x03 \x03(\x01\x42\x1c\xe2\x41\x01\x01\xfa\xbc\x18\x14\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?0@\"\x88\x01\n\x13PredictLossResponse\x12+\n\x0b\x66it_version\x18\x01 \x01(\x0b\x32\x16.scaling.v1.FitVersion\x12\x17\n\x0fquantile_levels\x18\x02 \x03(\x01\x12+\n\tforecasts\x18\x03 \x03(\x0b\x32\x18.scaling.v1.LossForecast\"\xbb\x01\n\x0cLossForecast\x12\x17\n\x0fparameter_count\x18\x01 \x01(\x01\x12\x13\n\x0btoken_count\x18\x02 \x01(\x01\x12!\n\x19trend_loss_nats_per_token\x18\x03 \x03(\x01\x12\x1f\n\x17run_loss_nats_per_token\x18\x04 \x03(\x01\x12\x18\n\x10\x64istance_e_folds\x18\x05 \x01(\x01\x12\x1f\n\x17\x62\x65yond_calibrated_range\x18\x06 \x01(\x08\"\xbd\x01\n\x13PredictScoreRequest\x12)\n\x03\x66it\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13scaling-service/Fit\x12\x12\n\x04task\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x06points\x18\x03 \x03(\x0b\x32\x11.scaling.v1.PointB\r\xe2\x41\x01\x02\xfa\xbc\x18\x05(\x01\x30\x80 \x12\x35\n\x0fquantile_levels\x18\x04 \x03(\x01\x42\x1c\xe2\x41\x01\x01\xfa\xbc\x18\x14\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?0@\"\x98\x01\n\x14PredictScoreResponse\x12+\n\x0b\x66it_version\x18\x01 \x01(\x0b\x32\x16.scaling.v1.FitVersion\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x17\n\x0fquantile_levels\x18\x03 \x03(\x01\x12,\n\tforecasts\x18\x04 \x03(\x0b\x32\x19.scaling.v1.ScoreForecast\"\x9f\x01\n\rScoreForecast\x12\x17\n\x0fparameter_count\x18\x01 \x01(\x01\x12\x13\n\x0btoken_count\x18\x02 \x01(\x01\x12\x13\n\x0btrend_score\x18\x03 \x03(\x01\x12\x11\n\trun_score\x18\x04 \x03(\x01\x12\x1b\n\x13\x65merged_probability\x18\x05 \x01(\x01\x12\x1b\n\x13unknown_probability\x18\x06 \x01(\x01\"\xf6\x01\n\x17PredictEmergenceRequest\x12)\n\x03\x66it\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13scaling-service/Fit\x12\x12\n\x04task\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x35\n\rtraining_path\x18\x03 \x01(\x0b\x32\x18.scaling.v1.TrainingPathB\x04\xe2\x41\x01\x01\x12\x35\n\x0fquantile_levels\x18\x04 \x03(\x01\x42\x1c\xe2\x41\x01\x01\xfa\xbc\x18\x14\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?0@\x12.\n\x13max_parameter_count\x18\x05 \x01(\x01\x42\x11\xe2\x41\x01\x01\xfa\xbc\x18\t\x11\x00\x00\x00\x00\x00\x00\x00\x00\"T\n\rPathQuantiles\x12\x17\n\x0fparameter_count\x18\x01 \x03(\x01\x12\x13\n\x0btoken_count\x18\x02 \x03(\x01\x12\x15\n\rcompute_flops\x18\x03 \x03(\x01\"\xea\x08\n\x18PredictEmergenceResponse\x12+\n\x0b\x66it_version\x18\x01 \x01(\x0b\x32\x16.scaling.v1.FitVersion\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x11\n\tstatement\x18\x03 \x01(\t\x12\x0f\n\x07verdict\x18\x04 \x01(\t\x12\x15\n\rtraining_path\x18\x05 \x01(\t\x12\x17\n\x0fquantile_levels\x18\x06 \x03(\x01\x12\x14\n\x0conset_points\x18\x07 \x01(\x01\x12\x1b\n\x13\x65merged_probability\x18\x08 \x01(\x01\x12Y\n\x13shape_probabilities\x18\t \x03(\x0b\x32<.scaling.v1.PredictEmergenceResponse.ShapeProbabilitiesEntry\x12\x64\n\x19onset_place_probabilities\x18\n \x03(\x0b\x32\x41.scaling.v1.PredictEmergenceResponse.OnsetPlaceProbabilitiesEntry\x12!\n\x19onset_loss_nats_per_token\x18\x0b \x03(\x01\x12)\n!new_run_onset_loss_nats_per_token\x18\x0c \x03(\x01\x12\x1f\n\x17new_run_is_prior_driven\x18\r \x01(\x08\x12\x1f\n\x17\x65ta_loss_nats_per_token\x18\x0e \x03(\x01\x12+\n\x08\x61t_onset\x18\x0f \x01(\x0b\x32\x19.scaling.v1.PathQuantiles\x12\x33\n\x10new_run_at_onset\x18\x10 \x01(\x0b\x32\x19.scaling.v1.PathQuantiles\x12\x31\n\x0e\x61t_lowest_loss\x18\x11 \x01(\x0b\x32\x19.scaling.v1.PathQuantiles\x12\x1b\n\x13max_parameter_count\x18\x12 \x01(\x01\x12\x1f\n\x17\x62\x65\x66ore_data_probability\x18\x13 \x01(\x01\x12 \n\x18within_range_probability\x18\x14 \x01(\x01\x12 \n\x18\x62\x65yond_range_probability\x18\x15 \x01(\x01\x12\x19\n\x11never_probability\x18\x16 \x01(\x01\x12\"\n\x1anot_identified_probability\x18\x17 \x01(\x01\x12\x30\n#not_identified_below_nats_per_token\x18\x18 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08reliable\x18\x19 \x01(\x08\x1a\x39\n\x17ShapeProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a>\n\x1cOnsetPlaceProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42&\n$_not_identified_below_nats_per_token2\xc5\x02\n\x11PredictionService\x12]\n\x0bPredictLoss\x12\x1e.scaling.v1.PredictLossRequest\x1a\x1f.scaling.v1.PredictLossResponse\"\r\xda\x41\nfit,points\x12\x65\n\x0cPredictScore\x12\x1f.scaling.v1.PredictScoreRequest\x1a .scaling.v1.PredictScoreResponse\"\x12\xda\x41\x0f\x66it,task,points\x12j\n\x10PredictEmergence\x12#.scaling.v1.PredictEmergenceRequest\x1a$.scaling.v1.PredictEmergenceResponse\"\x0b\xda\x41\x08\x66it,taskb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#scaling/v1/prediction_service.proto\x12\nscaling.v1\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x14scaling/v1/fit.proto\x1a\x16scaling/v1/rules.proto\"m\n\x05Point\x12\x33\n\x0fparameter_count\x18\x01 \x01(\x01\x42\x1a\xe2\x41\x01\x02\xfa\xbc\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?!\xea\x8c\xa0\x39Y>)F\x12/\n\x0btoken_count\x18\x02 \x01(\x01\x42\x1a\xe2\x41\x01\x02\xfa\xbc\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?!\xea\x8c\xa0\x39Y>)F\"\xcb\x01\n\x0cTrainingPath\x12\x36\n\x14tokens_per_parameter\x18\x01 \x01(\x01\x42\x16\xfa\xbc\x18\x12\x11\x8d\xed\xb5\xa0\xf7\xc6\xb0>!\x00\x00\x00\x00\x65\xcd\xcd\x41H\x00\x12-\n\x0btoken_count\x18\x02 \x01(\x01\x42\x16\xfa\xbc\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?!\xea\x8c\xa0\x39Y>)FH\x00\x12\x31\n\x0fparameter_count\x18\x03 \x01(\x01\x42\x16\xfa\xbc\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?!\xea\x8c\xa0\x39Y>)FH\x00\x12\x19\n\x0f\x63ompute_optimal\x18\x04 \x01(\x08H\x00\x42\x06\n\x04path\"\xa8\x01\n\x12PredictLossRequest\x12)\n\x03\x66it\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13scaling-service/Fit\x12\x30\n\x06points\x18\x02 \x03(\x0b\x32\x11.scaling.v1.PointB\r\xe2\x41\x01\x02\xfa\xbc\x18\x05(\x01\x30\x80 \x12\x35\n\x0fquantile_levels\x18\x03 \x03(\x01\x42\x1c\xe2\x41\x01\x01\xfa\xbc\x18\x14\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?0@\"\x88\x01\n\x13PredictLossResponse\x12+\n\x0b\x66it_version\x18\x01 \x01(\x0b\x32\x16.scaling.v1.FitVersion\x12\x17\n\x0fquantile_levels\x18\x02 \x03(\x01\x12+\n\tforecasts\x18\x03 \x03(\x0b\x32\x18.scaling.v1.LossForecast\"\xbb\x01\n\x0cLossForecast\x12\x17\n\x0fparameter_count\x18\x01 \x01(\x01\x12\x13\n\x0btoken_count\x18\x02 \x01(\x01\x12!\n\x19trend_loss_nats_per_token\x18\x03 \x03(\x01\x12\x1f\n\x17run_loss_nats_per_token\x18\x04 \x03(\x01\x12\x18\n\x10\x64istance_e_folds\x18\x05 \x01(\x01\x12\x1f\n\x17\x62\x65yond_calibrated_range\x18\x06 \x01(\x08\"\xbd\x01\n\x13PredictScoreRequest\x12)\n\x03\x66it\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13scaling-service/Fit\x12\x12\n\x04task\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x06points\x18\x03 \x03(\x0b\x32\x11.scaling.v1.PointB\r\xe2\x41\x01\x02\xfa\xbc\x18\x05(\x01\x30\x80 \x12\x35\n\x0fquantile_levels\x18\x04 \x03(\x01\x42\x1c\xe2\x41\x01\x01\xfa\xbc\x18\x14\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?0@\"\x98\x01\n\x14PredictScoreResponse\x12+\n\x0b\x66it_version\x18\x01 \x01(\x0b\x32\x16.scaling.v1.FitVersion\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x17\n\x0fquantile_levels\x18\x03 \x03(\x01\x12,\n\tforecasts\x18\x04 \x03(\x0b\x32\x19.scaling.v1.ScoreForecast\"\x9f\x01\n\rScoreForecast\x12\x17\n\x0fparameter_count\x18\x01 \x01(\x01\x12\x13\n\x0btoken_count\x18\x02 \x01(\x01\x12\x13\n\x0btrend_score\x18\x03 \x03(\x01\x12\x11\n\trun_score\x18\x04 \x03(\x01\x12\x1b\n\x13\x65merged_probability\x18\x05 \x01(\x01\x12\x1b\n\x13unknown_probability\x18\x06 \x01(\x01\"\xff\x01\n\x17PredictEmergenceRequest\x12)\n\x03\x66it\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13scaling-service/Fit\x12\x12\n\x04task\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x35\n\rtraining_path\x18\x03 \x01(\x0b\x32\x18.scaling.v1.TrainingPathB\x04\xe2\x41\x01\x01\x12\x35\n\x0fquantile_levels\x18\x04 \x03(\x01\x42\x1c\xe2\x41\x01\x01\xfa\xbc\x18\x14\t\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x00\x00\xf0?0@\x12\x37\n\x13max_parameter_count\x18\x05 \x01(\x01\x42\x1a\xe2\x41\x01\x01\xfa\xbc\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00!\xea\x8c\xa0\x39Y>)F\"T\n\rPathQuantiles\x12\x17\n\x0fparameter_count\x18\x01 \x03(\x01\x12\x13\n\x0btoken_count\x18\x02 \x03(\x01\x12\x15\n\rcompute_flops\x18\x03 \x03(\x01\"\xea\x08\n\x18PredictEmergenceResponse\x12+\n\x0b\x66it_version\x18\x01 \x01(\x0b\x32\x16.scaling.v1.FitVersion\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x11\n\tstatement\x18\x03 \x01(\t\x12\x0f\n\x07verdict\x18\x04 \x01(\t\x12\x15\n\rtraining_path\x18\x05 \x01(\t\x12\x17\n\x0fquantile_levels\x18\x06 \x03(\x01\x12\x14\n\x0conset_points\x18\x07 \x01(\x01\x12\x1b\n\x13\x65merged_probability\x18\x08 \x01(\x01\x12Y\n\x13shape_probabilities\x18\t \x03(\x0b\x32<.scaling.v1.PredictEmergenceResponse.ShapeProbabilitiesEntry\x12\x64\n\x19onset_place_probabilities\x18\n \x03(\x0b\x32\x41.scaling.v1.PredictEmergenceResponse.OnsetPlaceProbabilitiesEntry\x12!\n\x19onset_loss_nats_per_token\x18\x0b \x03(\x01\x12)\n!new_run_onset_loss_nats_per_token\x18\x0c \x03(\x01\x12\x1f\n\x17new_run_is_prior_driven\x18\r \x01(\x08\x12\x1f\n\x17\x65ta_loss_nats_per_token\x18\x0e \x03(\x01\x12+\n\x08\x61t_onset\x18\x0f \x01(\x0b\x32\x19.scaling.v1.PathQuantiles\x12\x33\n\x10new_run_at_onset\x18\x10 \x01(\x0b\x32\x19.scaling.v1.PathQuantiles\x12\x31\n\x0e\x61t_lowest_loss\x18\x11 \x01(\x0b\x32\x19.scaling.v1.PathQuantiles\x12\x1b\n\x13max_parameter_count\x18\x12 \x01(\x01\x12\x1f\n\x17\x62\x65\x66ore_data_probability\x18\x13 \x01(\x01\x12 \n\x18within_range_probability\x18\x14 \x01(\x01\x12 \n\x18\x62\x65yond_range_probability\x18\x15 \x01(\x01\x12\x19\n\x11never_probability\x18\x16 \x01(\x01\x12\"\n\x1anot_identified_probability\x18\x17 \x01(\x01\x12\x30\n#not_identified_below_nats_per_token\x18\x18 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08reliable\x18\x19 \x01(\x08\x1a\x39\n\x17ShapeProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a>\n\x1cOnsetPlaceProbabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42&\n$_not_identified_below_nats_per_token2\xc5\x02\n\x11PredictionService\x12]\n\x0bPredictLoss\x12\x1e.scaling.v1.PredictLossRequest\x1a\x1f.scaling.v1.PredictLossResponse\"\r\xda\x41\nfit,points\x12\x65\n\x0cPredictScore\x12\x1f.scaling.v1.PredictScoreRequest\x1a .scaling.v1.PredictScoreResponse\"\x12\xda\x41\x0f\x66it,task,points\x12j\n\x10PredictEmergence\x12#.scaling.v1.PredictEmergenceRequest\x1a$.scaling.v1.PredictEmergenceResponse\"\x0b\xda\x41\x08\x66it,taskb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,15 +37,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'scaling.v1.prediction_servi
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_POINT'].fields_by_name['parameter_count']._loaded_options = None
-  _globals['_POINT'].fields_by_name['parameter_count']._serialized_options = b'\342A\001\002\372\274\030\t\t\000\000\000\000\000\000\000\000'
+  _globals['_POINT'].fields_by_name['parameter_count']._serialized_options = b'\342A\001\002\372\274\030\022\021\000\000\000\000\000\000\360?!\352\214\2409Y>)F'
   _globals['_POINT'].fields_by_name['token_count']._loaded_options = None
-  _globals['_POINT'].fields_by_name['token_count']._serialized_options = b'\342A\001\002\372\274\030\t\t\000\000\000\000\000\000\000\000'
+  _globals['_POINT'].fields_by_name['token_count']._serialized_options = b'\342A\001\002\372\274\030\022\021\000\000\000\000\000\000\360?!\352\214\2409Y>)F'
   _globals['_TRAININGPATH'].fields_by_name['tokens_per_parameter']._loaded_options = None
-  _globals['_TRAININGPATH'].fields_by_name['tokens_per_parameter']._serialized_options = b'\372\274\030\t\t\000\000\000\000\000\000\000\000'
+  _globals['_TRAININGPATH'].fields_by_name['tokens_per_parameter']._serialized_options = b'\372\274\030\022\021\215\355\265\240\367\306\260>!\000\000\000\000e\315\315A'
   _globals['_TRAININGPATH'].fields_by_name['token_count']._loaded_options = None
-  _globals['_TRAININGPATH'].fields_by_name['token_count']._serialized_options = b'\372\274\030\t\t\000\000\000\000\000\000\000\000'
+  _globals['_TRAININGPATH'].fields_by_name['token_count']._serialized_options = b'\372\274\030\022\021\000\000\000\000\000\000\360?!\352\214\2409Y>)F'
   _globals['_TRAININGPATH'].fields_by_name['parameter_count']._loaded_options = None
-  _globals['_TRAININGPATH'].fields_by_name['parameter_count']._serialized_options = b'\372\274\030\t\t\000\000\000\000\000\000\000\000'
+  _globals['_TRAININGPATH'].fields_by_name['parameter_count']._serialized_options = b'\372\274\030\022\021\000\000\000\000\000\000\360?!\352\214\2409Y>)F'
   _globals['_PREDICTLOSSREQUEST'].fields_by_name['fit']._loaded_options = None
   _globals['_PREDICTLOSSREQUEST'].fields_by_name['fit']._serialized_options = b'\342A\001\002\372A\025\n\023scaling-service/Fit'
   _globals['_PREDICTLOSSREQUEST'].fields_by_name['points']._loaded_options = None
@@ -69,7 +69,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREDICTEMERGENCEREQUEST'].fields_by_name['quantile_levels']._loaded_options = None
   _globals['_PREDICTEMERGENCEREQUEST'].fields_by_name['quantile_levels']._serialized_options = b'\342A\001\001\372\274\030\024\t\000\000\000\000\000\000\000\000\031\000\000\000\000\000\000\360?0@'
   _globals['_PREDICTEMERGENCEREQUEST'].fields_by_name['max_parameter_count']._loaded_options = None
-  _globals['_PREDICTEMERGENCEREQUEST'].fields_by_name['max_parameter_count']._serialized_options = b'\342A\001\001\372\274\030\t\021\000\000\000\000\000\000\000\000'
+  _globals['_PREDICTEMERGENCEREQUEST'].fields_by_name['max_parameter_count']._serialized_options = b'\342A\001\001\372\274\030\022\021\000\000\000\000\000\000\000\000!\352\214\2409Y>)F'
   _globals['_PREDICTEMERGENCERESPONSE_SHAPEPROBABILITIESENTRY']._loaded_options = None
   _globals['_PREDICTEMERGENCERESPONSE_SHAPEPROBABILITIESENTRY']._serialized_options = b'8\001'
   _globals['_PREDICTEMERGENCERESPONSE_ONSETPLACEPROBABILITIESENTRY']._loaded_options = None
@@ -81,31 +81,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREDICTIONSERVICE'].methods_by_name['PredictEmergence']._loaded_options = None
   _globals['_PREDICTIONSERVICE'].methods_by_name['PredictEmergence']._serialized_options = b'\332A\010fit,task'
   _globals['_POINT']._serialized_start=182
-  _globals['_POINT']._serialized_end=273
-  _globals['_TRAININGPATH']._serialized_start=276
-  _globals['_TRAININGPATH']._serialized_end=452
-  _globals['_PREDICTLOSSREQUEST']._serialized_start=455
-  _globals['_PREDICTLOSSREQUEST']._serialized_end=623
-  _globals['_PREDICTLOSSRESPONSE']._serialized_start=626
-  _globals['_PREDICTLOSSRESPONSE']._serialized_end=762
-  _globals['_LOSSFORECAST']._serialized_start=765
-  _globals['_LOSSFORECAST']._serialized_end=952
-  _globals['_PREDICTSCOREREQUEST']._serialized_start=955
-  _globals['_PREDICTSCOREREQUEST']._serialized_end=1144
-  _globals['_PREDICTSCORERESPONSE']._serialized_start=1147
-  _globals['_PREDICTSCORERESPONSE']._serialized_end=1299
-  _globals['_SCOREFORECAST']._serialized_start=1302
-  _globals['_SCOREFORECAST']._serialized_end=1461
-  _globals['_PREDICTEMERGENCEREQUEST']._serialized_start=1464
-  _globals['_PREDICTEMERGENCEREQUEST']._serialized_end=1710
-  _globals['_PATHQUANTILES']._serialized_start=1712
-  _globals['_PATHQUANTILES']._serialized_end=1796
-  _globals['_PREDICTEMERGENCERESPONSE']._serialized_start=1799
-  _globals['_PREDICTEMERGENCERESPONSE']._serialized_end=2929
-  _globals['_PREDICTEMERGENCERESPONSE_SHAPEPROBABILITIESENTRY']._serialized_start=2768
-  _globals['_PREDICTEMERGENCERESPONSE_SHAPEPROBABILITIESENTRY']._serialized_end=2825
-  _globals['_PREDICTEMERGENCERESPONSE_ONSETPLACEPROBABILITIESENTRY']._serialized_start=2827
-  _globals['_PREDICTEMERGENCERESPONSE_ONSETPLACEPROBABILITIESENTRY']._serialized_end=2889
-  _globals['_PREDICTIONSERVICE']._serialized_start=2932
-  _globals['_PREDICTIONSERVICE']._serialized_end=3257
+  _globals['_POINT']._serialized_end=291
+  _globals['_TRAININGPATH']._serialized_start=294
+  _globals['_TRAININGPATH']._serialized_end=497
+  _globals['_PREDICTLOSSREQUEST']._serialized_start=500
+  _globals['_PREDICTLOSSREQUEST']._serialized_end=668
+  _globals['_PREDICTLOSSRESPONSE']._serialized_start=671
+  _globals['_PREDICTLOSSRESPONSE']._serialized_end=807
+  _globals['_LOSSFORECAST']._serialized_start=810
+  _globals['_LOSSFORECAST']._serialized_end=997
+  _globals['_PREDICTSCOREREQUEST']._serialized_start=1000
+  _globals['_PREDICTSCOREREQUEST']._serialized_end=1189
+  _globals['_PREDICTSCORERESPONSE']._serialized_start=1192
+  _globals['_PREDICTSCORERESPONSE']._serialized_end=1344
+  _globals['_SCOREFORECAST']._serialized_start=1347
+  _globals['_SCOREFORECAST']._serialized_end=1506
+  _globals['_PREDICTEMERGENCEREQUEST']._serialized_start=1509
+  _globals['_PREDICTEMERGENCEREQUEST']._serialized_end=1764
+  _globals['_PATHQUANTILES']._serialized_start=1766
+  _globals['_PATHQUANTILES']._serialized_end=1850
+  _globals['_PREDICTEMERGENCERESPONSE']._serialized_start=1853
+  _globals['_PREDICTEMERGENCERESPONSE']._serialized_end=2983
+  _globals['_PREDICTEMERGENCERESPONSE_SHAPEPROBABILITIESENTRY']._serialized_start=2822
+  _globals['_PREDICTEMERGENCERESPONSE_SHAPEPROBABILITIESENTRY']._serialized_end=2879
+  _globals['_PREDICTEMERGENCERESPONSE_ONSETPLACEPROBABILITIESENTRY']._serialized_start=2881
+  _globals['_PREDICTEMERGENCERESPONSE_ONSETPLACEPROBABILITIESENTRY']._serialized_end=2943
+  _globals['_PREDICTIONSERVICE']._serialized_start=2986
+  _globals['_PREDICTIONSERVICE']._serialized_end=3311
 # @@protoc_insertion_point(module_scope)
