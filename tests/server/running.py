@@ -59,7 +59,7 @@ class Running:
 @contextmanager
 def running(data_dir: Path, *, command: Sequence[str] = STAND_IN, **settings: Any) -> Iterator[Running]:
     stand_in_fit()
-    config = ServerConfig(port=0, data_dir=data_dir, cache_dir=data_dir / "programs", **settings)
+    config = ServerConfig(**({"port": 0, "data_dir": data_dir, "cache_dir": data_dir / "programs"} | settings))
     loop = uvloop.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

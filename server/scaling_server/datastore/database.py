@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from scaling.errors import CorruptStore, StoreUnavailable
+from scaling.errors import CorruptStore, ScalingError, StoreUnavailable
 from scaling_server.datastore.schema import settings
 
 T = TypeVar("T")
@@ -45,7 +45,11 @@ class Database:
         self._reader_engine = _engine(file, writes=False)
         self._writers = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
-        _guarded(lambda: migrate(self._writer_engine))
+        try:
+            _guarded(lambda: migrate(self._writer_engine))
+        except ScalingError:
+            self.close()
+            raise
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a read transaction; raises `StoreUnavailable` or `CorruptStore`."""

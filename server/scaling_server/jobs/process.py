@@ -33,15 +33,9 @@ class WorkerProcess:
         threading.Thread(target=self._read, daemon=True, name=f"worker-{process.pid}").start()
 
     @classmethod
-    async def start(cls, command: Sequence[str]) -> WorkerProcess:
+    def start(cls, command: Sequence[str]) -> WorkerProcess:
         """Spawn `command`; raises `OSError` where it cannot be run."""
-        process = await asyncio.to_thread(
-            subprocess.Popen,
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
+        process = subprocess.Popen(list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         return cls(process, asyncio.get_running_loop())
 
     @property
@@ -58,7 +52,8 @@ class WorkerProcess:
 
     async def next_event(self, *, seconds: float) -> WorkerEvent | None:
         """The next event; None once the worker is gone. Raises `TimeoutError` after `seconds` of silence."""
-        return await asyncio.wait_for(self._events.get(), seconds)
+        async with asyncio.timeout(seconds):  # wait_for swallows a cancellation that meets an event (before 3.12)
+            return await self._events.get()
 
     async def kill(self) -> None:
         """Kill the worker and whatever it started, and wait until it is gone."""

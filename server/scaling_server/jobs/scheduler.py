@@ -137,7 +137,8 @@ class Scheduler:
             self._ended.pop(operation, None)
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()
 
     async def _work(self) -> None:
         """One worker's life: start, then one operation after the other; replaced when it dies."""
@@ -175,7 +176,7 @@ class Scheduler:
     async def _new_worker(self) -> WorkerProcess:
         began = time.monotonic()
         try:
-            worker = await WorkerProcess.start(self._settings.command)
+            worker = WorkerProcess.start(self._settings.command)
         except OSError as error:
             raise WorkerLost(f"No worker can be started: {error}.") from error
         try:
