@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from scaling._pytree import Array
 
 _DEGREES_OF_FREEDOM = 5.0
+_ROUNDS_BEFORE_GIVING_UP = 2
 _FARTHEST = 8.0  # the prior holds 1e-15 beyond; exponentials of it under- and overflow there
 _LOG_TWO_PI = math.log(2.0 * math.pi)
 
@@ -88,11 +89,13 @@ def importance_sample(
     *,
     rng: np.random.Generator,
     settings: ImportanceSettings = ImportanceSettings(),
+    irrelevant_below: float = -math.inf,
 ) -> WeightedSample:
     r"""Sample $\pi(z) \propto N(z; 0, I)\, e^{\ell(z)}$.
 
     Every point is weighted by the mixture of all proposals so far (Cornuet et al. 2012): a point that an early
-    proposal made rare and a later one common does not blow the weights up.
+    proposal made rare and a later one common does not blow the weights up. Adaptation ends early where two rounds have
+    left the log evidence under `irrelevant_below`.
     """
 
     def bounded(points: Any) -> Any:
@@ -104,8 +107,9 @@ def importance_sample(
     values = bounded(points)
     proposals: list[tuple[int, _Mixture | None]] = [(settings.prior_points, None)]
     sample = _weighted(points, values, proposals, settings)
-    for _ in range(settings.max_rounds):
-        if sample.effective_size >= settings.enough:
+    for done in range(settings.max_rounds):
+        lost = done >= _ROUNDS_BEFORE_GIVING_UP and sample.log_evidence < irrelevant_below
+        if lost or sample.effective_size >= settings.enough:
             break
         mixture = _fitted_mixture(sample, settings, rng)
         fresh = _draw(mixture, settings, dimensions, rng)
@@ -165,23 +169,25 @@ def _fitted_mixture(sample: WeightedSample, settings: ImportanceSettings, rng: n
     """Components about the weighted points, their weights flattened until enough of them count."""
     dimensions = sample.points.shape[1]
     weights = _tempered(sample.weights, wanted=10.0 * dimensions)
-    centers = sample.points[rng.choice(len(weights), size=settings.components, p=weights)]
+    counts = weights > 1e-7 * weights.max()
+    points, weights = sample.points[counts], weights[counts] / weights[counts].sum()
+    centers = points[rng.choice(len(weights), size=settings.components, p=weights)]
     belongs = np.zeros(len(weights), dtype=int)
     for _ in range(8):  # weighted k-means: enough to tell modes apart
-        distance = ((sample.points[:, np.newaxis] - centers) ** 2).sum(axis=2)
+        distance = ((points[:, np.newaxis] - centers) ** 2).sum(axis=2)
         belongs = distance.argmin(axis=1)
         for index in range(settings.components):
             inside = belongs == index
             if weights[inside].sum() > 0:
-                centers[index] = np.average(sample.points[inside], axis=0, weights=weights[inside])
-    overall = np.cov(sample.points.T, aweights=weights).reshape(dimensions, dimensions)
+                centers[index] = np.average(points[inside], axis=0, weights=weights[inside])
+    overall = np.cov(points.T, aweights=weights).reshape(dimensions, dimensions)
     kept = []
     for index in range(settings.components):
         inside = belongs == index
         mass = weights[inside].sum()
         if mass > 1e-3:
             share = weights[inside] / mass
-            spread = sample.points[inside] - centers[index]
+            spread = points[inside] - centers[index]
             own = (spread * share[:, np.newaxis]).T @ spread
             # Few points understate their spread: they are joined by the whole sample's, as if by two points more.
             trust = 1.0 / np.sum(share**2)

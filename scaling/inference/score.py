@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,11 +16,14 @@ from scaling.inference.score_likelihood import ScoreLikelihood
 from scaling.inference.score_noise import (
     NoiseScales,
     ScoreRows,
+    TypicalCurve,
     Whitening,
+    at_their_limit,
     gathered,
     independent_scales,
     scale_grid,
     typical_scales,
+    usual_scales,
     whitening,
 )
 from scaling.links import LinkReference
@@ -33,9 +37,17 @@ if TYPE_CHECKING:
 
 FEWEST_ROWS = 5
 FEWEST_LOSSES = 3
-_FIRST_PASS = ImportanceSettings(prior_points=256, round_points=192, max_rounds=3, enough=60.0)
+_FIRST_PASS = ImportanceSettings(prior_points=1024, round_points=192, max_rounds=3, enough=60.0)
 _FEWEST_ROWS_OF_A_RUN, _COST = 12, 10_000
+_MASS_AT_THE_LIMIT = 0.2  # of a shape's posterior, beyond which the noise grid is extended
+_GRID_REVISIONS, _MISSED_MASS = 2, 0.05
+_FAR_BEHIND = 15.0  # nats of log evidence: a shape that far behind has no share in any answer
+_CURVE_POINTS = 300
+_MOST_PRIOR_POINTS, _PRIOR_EFFORT = 4096, 24_000  # points; points times noise scales
 _KEPT_MASS = 0.98  # of the noise grid's posterior, in every shape
+
+
+_Sampled: TypeAlias = tuple[ScoreLikelihood, WeightedSample]
 
 
 @final
@@ -71,7 +83,13 @@ def fit_score(
     rows = score_rows(observations)
     rng = np.random.default_rng(seed)
     prepared = prepare(rows, settings=settings, rng=rng)
-    samples = {shape.name: _sample(prepared.likelihood(shape), rng) for shape in prepared.shapes}
+    samples = _samples(prepared, {}, rng)
+    for _ in range(_GRID_REVISIONS):
+        missing = _scales_missed(prepared, samples, settings, rng)
+        if not len(missing):
+            break
+        prepared = replace(prepared, kept=np.union1d(prepared.kept, missing))
+        samples = _samples(prepared, samples, rng)
     return _posterior(observations, prepared, samples, settings=settings, rng=rng)
 
 
@@ -106,16 +124,25 @@ def score_rows(observations: ScoreObservations) -> ScoreRows:
 @final
 @dataclass(frozen=True)
 class Prepared:
-    """What the sampling of every shape shares: rows, the noise grid kept, and its covariances."""
+    """What the sampling of every shape shares: rows, and the noise grid with the points `kept` of it."""
 
     rows: ScoreRows
     shapes: tuple[Shape, ...]
     reference: LinkReference
     scales: NoiseScales
     noise: Whitening
+    kept: Any
 
     def likelihood(self, shape: Shape) -> ScoreLikelihood:
-        """The likelihood of one shape."""
+        """The likelihood of one shape, over the noise scales kept."""
+        return ScoreLikelihood(self.rows, shape, self.reference, *self._kept)
+
+    @cached_property
+    def _kept(self) -> tuple[NoiseScales, Whitening]:
+        return self.scales.take(self.kept), self.noise.take(self.kept)
+
+    def likelihood_over_grid(self, shape: Shape) -> ScoreLikelihood:
+        """The same over the whole grid: for a few points at a time."""
         return ScoreLikelihood(self.rows, shape, self.reference, self.scales, self.noise)
 
 
@@ -124,16 +151,16 @@ def model_data(prepared: Prepared) -> ScoreData:
     from scaling.models.score import ScoreData
 
     rows = prepared.rows
-    dense = np.zeros((len(prepared.scales.run), len(rows.loss), len(rows.loss)))
+    dense = np.zeros((len(prepared.kept), len(rows.loss), len(rows.loss)))
     for block, factor in zip(rows.blocks, prepared.noise.factors, strict=True):
-        dense[:, block, block] = factor
+        dense[:, block, block] = factor[prepared.kept]
     return ScoreData(
         loss=rows.loss,
         score=rows.score,
         reference=prepared.reference,
         factors=dense,
-        log_determinant=prepared.noise.log_determinant,
-        log_prior=prepared.scales.log_prior,
+        log_determinant=prepared.noise.log_determinant[prepared.kept],
+        log_prior=prepared.scales.log_prior[prepared.kept],
     )
 
 
@@ -141,70 +168,114 @@ def prepare(rows: ScoreRows, *, settings: ScoreSettings, rng: np.random.Generato
     """First pass: a typical curve and its slope for the covariance, then the noise scales that matter."""
     shapes = shapes_of(rows.chance, onset_points=settings.onset_points)
     reference = LinkReference(chance=rows.chance, losses=tuple(np.sort(rows.loss)))
-    scales, (typical, slope) = typical_scales(rows.loss_range), _smoothed(rows)
-    noise = whitening(rows, scales, typical=typical, slope=slope)
-    prepared = Prepared(rows, shapes, reference, scales, noise)
-    best = {}
-    for shape in shapes:
-        likelihood = prepared.likelihood(shape)
-        sample = importance_sample(likelihood, len(shape.priors), rng=rng, settings=_FIRST_PASS)
-        best[shape.name] = sample.points[sample.resample(40, rng=rng)]
-    typical, slope = _typical_curve(prepared, best)
-    scales = (scale_grid if settings.correlated else independent_scales)(rows.loss_range)
-    noise = whitening(rows, scales, typical=typical, slope=slope)
-    prepared = replace(prepared, scales=scales, noise=noise)
-    kept = _scales_that_matter(prepared, best, settings.max_noise_scales)
-    return replace(prepared, scales=scales.take(kept), noise=noise.take(kept))
+    scales = typical_scales(rows.loss_range)
+    noise = whitening(rows, scales, _smoothed(rows))
+    prepared = Prepared(rows, shapes, reference, scales, noise, np.arange(len(scales.run)))
+    first = {
+        shape.name: importance_sample(prepared.likelihood(shape), len(shape.priors), rng=rng, settings=_FIRST_PASS)
+        for shape in shapes
+    }
+    curve = _typical_curve(prepared, first, rng)
+    whole = (scale_grid if settings.correlated else independent_scales)(rows.loss_range)
+    usual = whole.take(np.flatnonzero(usual_scales(whole))) if settings.correlated else whole
+    for scales in (usual, whole):
+        noise = whitening(rows, scales, curve)
+        prepared = replace(prepared, scales=scales, noise=noise, kept=np.arange(len(scales.run)))
+        mass = _scale_mass(prepared, first, rng)
+        if mass[:, at_their_limit(scales)].sum(axis=1).max() < _MASS_AT_THE_LIMIT:
+            break
+    return replace(prepared, kept=_scales_that_matter(prepared, first, settings, rng))
 
 
-def _smoothed(rows: ScoreRows) -> tuple[Any, Any]:
-    """Scores averaged over a tenth of the range of losses, and no slope: what stands in before there is a fit."""
-    width = 0.1 * rows.loss_range
-    near = np.exp(-0.5 * ((rows.loss[:, np.newaxis] - rows.loss) / width) ** 2)
-    return near @ rows.score / near.sum(axis=1), np.zeros(len(rows.loss))
+def _smoothed(rows: ScoreRows) -> TypicalCurve:
+    """Scores averaged over a tenth of the range of losses: what stands in before there is a fit."""
+    loss = _curve_axis(rows)
+    near = np.exp(-0.5 * ((loss[:, np.newaxis] - rows.loss) / (0.1 * rows.loss_range)) ** 2) + 1e-9
+    return TypicalCurve(loss, near @ rows.score / near.sum(axis=1))
 
 
-def _typical_curve(prepared: Prepared, best: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Score and its slope in loss at every row, averaged over the shapes by their evidence so far."""
-    rows, step = prepared.rows, 0.02 * prepared.rows.loss_range
+def _typical_curve(prepared: Prepared, first: Mapping[str, WeightedSample], rng: np.random.Generator) -> TypicalCurve:
+    """Score against loss, averaged over the shapes by their evidence so far."""
+    loss = _curve_axis(prepared.rows)
     curves, log_weights = [], []
     for shape in prepared.shapes:
-        likelihood, points = prepared.likelihood(shape), best[shape.name]
+        likelihood, points = prepared.likelihood(shape), _some(first[shape.name], 40, rng)
         floor, rise = likelihood.expected(points)
-        level = rows.chance + floor[:, np.newaxis]
-        at = []
-        for loss in (rows.loss - step, rows.loss, rows.loss + step):
-            offset, gain = likelihood.curves(points, loss)
-            at.append((level + offset + rise[:, np.newaxis] * gain).mean(axis=0))
-        curves.append((at[1], (at[0] - at[2]) / (2.0 * step)))
+        offset, gain = likelihood.curves(points, loss)
+        level = prepared.rows.chance + floor[:, np.newaxis]
+        curves.append((level + offset + rise[:, np.newaxis] * gain).mean(axis=0))
         log_weights.append(np.log(shape.probability) + np.mean(likelihood(points)))
     weights = np.exp(np.array(log_weights) - max(log_weights))
-    weights /= weights.sum()
-    typical, slope = (sum(w * curve[part] for w, curve in zip(weights, curves, strict=True)) for part in (0, 1))
-    return np.clip(typical, 0.0, 1.0), slope
+    return TypicalCurve(loss, np.clip(weights @ np.array(curves) / weights.sum(), 0.0, 1.0))
 
 
-def _scales_that_matter(prepared: Prepared, best: Mapping[str, Any], most: int) -> Any:
-    """Points of the noise grid that together hold nearly all the posterior mass under every shape."""
-    needed: set[int] = set()
-    ranks = np.zeros(len(prepared.scales.run))
+def _curve_axis(rows: ScoreRows) -> Any:
+    margin = 0.2 * rows.loss_range
+    return np.linspace(rows.loss.min() - margin, rows.loss.max() + margin, _CURVE_POINTS)
+
+
+def _some(sample: WeightedSample, count: int, rng: np.random.Generator) -> Any:
+    return sample.points[sample.resample(count, rng=rng)]
+
+
+def _scale_mass(prepared: Prepared, samples: Mapping[str, WeightedSample], rng: np.random.Generator) -> Any:
+    """Posterior mass [shape, scale] of the noise grid under some curves of each shape."""
+    masses = []
     for shape in prepared.shapes:
-        by_scale = prepared.likelihood(shape).by_scale(best[shape.name][:6])
-        mass = np.exp(by_scale - by_scale.max(axis=0)).mean(axis=1)
-        mass /= mass.sum()
+        by_scale = prepared.likelihood_over_grid(shape).by_scale(_some(samples[shape.name], 8, rng))
+        mass = np.exp(by_scale - by_scale.max(axis=0))
+        masses.append((mass / mass.sum(axis=0)).mean(axis=1))
+    return np.array(masses)
+
+
+def _scales_that_matter(
+    prepared: Prepared, samples: Mapping[str, WeightedSample], settings: ScoreSettings, rng: np.random.Generator
+) -> Any:
+    """Points of the noise grid that together hold nearly all the posterior mass under every shape."""
+    masses = _scale_mass(prepared, samples, rng)
+    needed: set[int] = set()
+    for mass in masses:
         order = np.argsort(-mass)
-        enough = int(np.searchsorted(np.cumsum(mass[order]), _KEPT_MASS)) + 1
-        needed |= set(order[:enough].tolist())
-        ranks = np.maximum(ranks, mass)
+        needed |= set(order[: int(np.searchsorted(np.cumsum(mass[order]), _KEPT_MASS)) + 1].tolist())
     kept = np.array(sorted(needed))
-    return np.sort(kept[np.argsort(-ranks[kept])][:most])
+    return np.sort(kept[np.argsort(-masses.max(axis=0)[kept])][: settings.max_noise_scales])
 
 
-def _sample(likelihood: ScoreLikelihood, rng: np.random.Generator) -> tuple[ScoreLikelihood, WeightedSample]:
-    dimensions = len(likelihood.shape.priors)
-    sample = importance_sample(likelihood, dimensions, rng=rng)
-    if sample.effective_size < MIN_EFFECTIVE_DRAWS:
-        harder = ImportanceSettings(prior_points=4096, round_points=1024, max_rounds=12, components=8)
+def _scales_missed(
+    prepared: Prepared, samples: Mapping[str, _Sampled], settings: ScoreSettings, rng: np.random.Generator
+) -> Any:
+    """Points of the noise grid that were dropped and hold mass under the curves found since, of shapes that matter."""
+    weighted = {name: sample for name, (_, sample) in samples.items()}
+    best = max(sample.log_evidence for sample in weighted.values())
+    matter = [shape for shape in prepared.shapes if weighted[shape.name].log_evidence > best - _FAR_BEHIND / 2]
+    mass = _scale_mass(replace(prepared, shapes=tuple(matter)), weighted, rng)
+    mass[:, prepared.kept] = 0.0
+    if mass.sum(axis=1).max() < _MISSED_MASS:
+        return np.array([], dtype=int)
+    order = np.argsort(-mass.max(axis=0))[: settings.max_noise_scales]
+    return order[mass.max(axis=0)[order] > 0.1 * _MISSED_MASS]
+
+
+def _samples(prepared: Prepared, earlier: Mapping[str, _Sampled], rng: np.random.Generator) -> dict[str, _Sampled]:
+    """A sample of every shape, the likeliest by `earlier` first; one far behind it is not worth exactness."""
+    best, found = -np.inf, {}
+    evidence = {name: sample.log_evidence for name, (_, sample) in earlier.items()}
+    for shape in sorted(prepared.shapes, key=lambda shape: -evidence.get(shape.name, 0.0)):
+        found[shape.name] = _sample(prepared.likelihood(shape), rng, irrelevant_below=best - _FAR_BEHIND)
+        best = max(best, found[shape.name][1].log_evidence)
+    return {shape.name: found[shape.name] for shape in prepared.shapes}
+
+
+def _sample(likelihood: ScoreLikelihood, rng: np.random.Generator, *, irrelevant_below: float) -> _Sampled:
+    """Much data leave few noise scales and narrow modes: what the scales save is spent on looking for modes."""
+    dimensions, scales = len(likelihood.shape.priors), len(likelihood.scales.run)
+    points = 512
+    while points < _MOST_PRIOR_POINTS and 2 * points * scales <= _PRIOR_EFFORT:
+        points *= 2
+    usual = ImportanceSettings(prior_points=points)
+    sample = importance_sample(likelihood, dimensions, rng=rng, settings=usual, irrelevant_below=irrelevant_below)
+    if sample.effective_size < MIN_EFFECTIVE_DRAWS and sample.log_evidence > irrelevant_below:
+        harder = ImportanceSettings(prior_points=_MOST_PRIOR_POINTS, round_points=1024, max_rounds=12, components=8)
         sample = importance_sample(likelihood, dimensions, rng=rng, settings=harder)
     return likelihood, sample
 
@@ -212,7 +283,7 @@ def _sample(likelihood: ScoreLikelihood, rng: np.random.Generator) -> tuple[Scor
 def _posterior(
     observations: ScoreObservations,
     prepared: Prepared,
-    samples: Mapping[str, tuple[ScoreLikelihood, WeightedSample]],
+    samples: Mapping[str, _Sampled],
     *,
     settings: ScoreSettings,
     rng: np.random.Generator,
@@ -237,13 +308,14 @@ def _posterior(
         coordinates = {**shape.coordinates(points), "floor_offset": floor, "rise_at_lowest": rise}
         link = shape.link.from_reference(coordinates, prepared.reference)
         draws = np.sort(order[edges[index] : edges[index + 1]])
-        shift[draws], logit[draws] = prepared.scales.shift[scale], prepared.scales.logit[scale]
+        shift[draws], logit[draws] = likelihood.scales.shift[scale], likelihood.scales.logit[scale]
         if shape.name in RISING_SHAPES:
             reached = link.loss_at_lift(np.full(len(draws), settings.onset_points))
             onset[draws] = np.where(reached >= lowest, reached, -np.inf)
             eta[draws] = link.threshold()
             level = prepared.rows.chance + settings.onset_points
-            claim += mass[index] * float(np.mean(_p_above(link.score(lowest), level, items)))
+            above = np.where(np.isfinite(onset[draws]), _p_above(link.score(lowest), level, items), 0.0)
+            claim += mass[index] * float(np.mean(above))
         components.append(ShapeDraws(shape.name, link, draws))
     matter = [s.effective_size for m, (_, s) in zip(mass, samples.values(), strict=True) if m > 0.05]
     return ScorePosterior(

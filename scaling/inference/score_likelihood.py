@@ -15,6 +15,7 @@ from scaling.links import LinkReference
 from scaling.models.shapes import FLOOR_WEIGHTS, Shape, floor_scales
 
 _LOG_TWO_PI = math.log(2.0 * math.pi)
+_CHUNK = 512  # draws whose products of pairs of rows are held at once
 _NOWHERE = 1e9  # a curve that cannot be evaluated: no score comes near it
 
 
@@ -101,27 +102,38 @@ class ScoreLikelihood:
                 for rise in (0.0, 1.0)
             )
             gain = one - zero
-        return np.nan_to_num(zero, nan=_NOWHERE), np.nan_to_num(gain, nan=_NOWHERE)
+        usable = np.isfinite(zero) & np.isfinite(gain) & (np.abs(gain) < _NOWHERE)
+        return np.where(usable, zero, _NOWHERE), np.where(usable, gain, 0.0)
+
+    def _quadratic(self, values: Any) -> Any:
+        """$v^\\top \\Sigma_k^{-1} v$ [scale, draw] of values [draw, row]."""
+        forms, parts = self.noise.forms, []
+        for start in range(0, len(values), _CHUNK):
+            chunk = values[start : start + _CHUNK]
+            parts.append((chunk[:, forms.first] * chunk[:, forms.second]) @ forms.packed)
+        return np.concatenate(parts).T
+
+    def _times_precision(self, vector: Any) -> Any:
+        """$\\Sigma_k^{-1} v$ [scale, row] of one vector [row]."""
+        parts = []
+        for block, factor in zip(self.rows.blocks, self.noise.factors, strict=True):
+            white = factor @ vector[block]
+            parts.append(np.einsum("kij,ki->kj", factor, white))
+        return np.concatenate(parts, axis=1)
 
     def _moments(self, standard: Any) -> _Moments:
         offset, gain = self.curves(standard, self.rows.loss)
-        observed = self.rows.score - self.rows.chance
         bent = bool(np.any(offset))
-        zz = z1 = zg = gg = g1 = ones = 0.0
-        for block, factor in zip(self.rows.blocks, self.noise.factors, strict=True):
-            across = np.swapaxes(factor, 1, 2)  # [scale, row, whitened]
-            unit = factor.sum(axis=2)[:, np.newaxis]
-            g = gain[np.newaxis, :, block] @ across
-            seen = observed[block] - offset[:, block] if bent else observed[np.newaxis, block]
-            z = seen[np.newaxis] @ across
-            zz = zz + (z * z).sum(axis=2)
-            z1 = z1 + (z * unit).sum(axis=2)
-            gg = gg + np.einsum("ksm,ksm->ks", g, g)
-            g1 = g1 + (g @ np.swapaxes(unit, 1, 2))[..., 0]
-            zg = zg + (np.einsum("ksm,ksm->ks", g, z) if bent else (g @ np.swapaxes(z, 1, 2))[..., 0])
-            ones = ones + (unit * unit).sum(axis=2)
-        shape = np.shape(gg)
-        return _Moments(np.broadcast_to(zz, shape), np.broadcast_to(z1, shape), zg, gg, g1, ones)
+        z = self.rows.score - self.rows.chance - (offset if bent else np.zeros((1, len(self.rows.loss))))
+        sums = self.noise.forms.sums
+        zz, gg = self._quadratic(z), self._quadratic(gain)
+        if bent:
+            zg = 0.25 * (self._quadratic(gain + z) - self._quadratic(gain - z))
+        else:
+            zg = self._times_precision(z[0]) @ gain.T
+        shape = gg.shape
+        z1 = np.broadcast_to((z @ sums).T, shape)
+        return _Moments(np.broadcast_to(zz, shape), z1, zg, gg, (gain @ sums).T, sums.sum(axis=0)[:, np.newaxis])
 
     def _terms(self, standard: Any, moments: _Moments | None = None) -> _Terms:
         m = self._moments(standard) if moments is None else moments

@@ -10,22 +10,25 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from functools import cached_property
+from typing import Any, NamedTuple, final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from scaling._pytree import Array
 from scaling.errors import FitFailed
 
 # Exp(mean .1) of the standard deviations on the logit, Exp(mean .02) of that of the shift in ranges of loss, and two
-# AR(1) correlations, each as a few values with the prior mass between the edges about them.
+# AR(1) correlations, each as a few values with the prior mass between the edges about them. The last value of each is
+# for tasks whose runs differ by all or nothing; it is computed only where the one before it is not enough.
 _LOGIT_MEAN, _SHIFT_MEAN = 0.1, 0.02
-_RUN_SCALES, _RUN_EDGES = (0.03, 0.1, 0.28), (0.055, 0.17)
-_WALK_SCALES, _WALK_EDGES = (0.02, 0.07, 0.17, 0.4), (0.04, 0.11, 0.27)
-_WHITE_SCALES, _WHITE_EDGES = (0.03, 0.1, 0.28), (0.055, 0.17)
-_SHIFT_SHARES, _SHIFT_EDGES = (0.005, 0.02, 0.06), (0.011, 0.035)
+_RUN_SCALES, _RUN_EDGES = (0.03, 0.1, 0.28, 1.0), (0.055, 0.17, 0.55)
+_WALK_SCALES, _WALK_EDGES = (0.02, 0.07, 0.17, 0.4, 1.2), (0.04, 0.11, 0.27, 0.7)
+_WHITE_SCALES, _WHITE_EDGES = (0.03, 0.1, 0.28, 0.9), (0.055, 0.17, 0.5)
+_SHIFT_SHARES, _SHIFT_EDGES = (0.005, 0.02, 0.06, 0.15), (0.011, 0.035, 0.1)
 _CORRELATIONS = (0.7, 0.93)
+_SMALLEST_SHIFT = 0.002  # of the range of losses, over which a slope is taken
 
 
 @final
@@ -80,6 +83,38 @@ class NoiseScales:
 
 @final
 @dataclass(frozen=True)
+class TypicalCurve:
+    """A first fit of the score: `score` [point] against ascending `loss` [point]."""
+
+    loss: Float[Array, "point"]
+    score: Float[Array, "point"]
+
+    def about(self, loss: Float[Array, "row"], shift: float) -> tuple[Float[Array, "row"], Float[Array, "row"]]:
+        """Mean score and slope in loss at `loss` shifted by a normal of standard deviation `shift`.
+
+        Three points of equal weight with that variance: where the curve bends within a shift, as at a threshold, the
+        slope at `loss` itself would say that runs cannot differ there.
+        """
+        step = math.sqrt(1.5) * shift
+        below, at, above = (np.interp(loss + move, self.loss, self.score) for move in (-step, 0.0, step))
+        return (below + at + above) / 3.0, (below - above) / (2.0 * step)
+
+
+class QuadraticForms(NamedTuple):
+    """The inverse covariances, packed so that one matrix product gives a quadratic form for every scale.
+
+    - `first`, `second` [pair]: rows of one run, first <= second; `packed` [pair, scale]: what their product adds.
+    - `sums` [row, scale]: row sums of the inverse covariances.
+    """
+
+    first: Int[Array, "pair"]
+    second: Int[Array, "pair"]
+    packed: Float[Array, "pair scale"]
+    sums: Float[Array, "row scale"]
+
+
+@final
+@dataclass(frozen=True)
 class Whitening:
     """Per run the inverse Cholesky factors [scale, row, row] of the covariance, and the log determinant [scale]."""
 
@@ -89,6 +124,20 @@ class Whitening:
     def take(self, kept: Int[Array, "kept"]) -> Whitening:
         """Those of these points of the grid."""
         return Whitening(tuple(factor[kept] for factor in self.factors), self.log_determinant[kept])
+
+    @cached_property
+    def forms(self) -> QuadraticForms:
+        """The inverse covariances as quadratic forms."""
+        first, second, packed, sums, start = [], [], [], [], 0
+        for factor in self.factors:
+            precision = np.swapaxes(factor, 1, 2) @ factor
+            i, j = np.triu_indices(factor.shape[1])
+            first.append(i + start)
+            second.append(j + start)
+            packed.append((precision[:, i, j] * np.where(i == j, 1.0, 2.0)).T)
+            sums.append(precision.sum(axis=2).T)
+            start += factor.shape[1]
+        return QuadraticForms(*(np.concatenate(part) for part in (first, second, packed, sums)))
 
 
 def gathered(runs: Sequence[tuple[Any, Any, Any]], *, chance: float, most: int) -> ScoreRows:
@@ -136,6 +185,20 @@ def scale_grid(loss_range: float) -> NoiseScales:
     return NoiseScales(run, walk, white, rho, share * loss_range, np.log(mass))
 
 
+def usual_scales(scales: NoiseScales) -> Bool[Array, "scale"]:
+    """Points of `scale_grid` without a last value: what most tasks need."""
+    return np.logical_and.reduce([values < values.max() for values in _scattered(scales)])
+
+
+def at_their_limit(scales: NoiseScales) -> Bool[Array, "scale"]:
+    """Points at which a scale has the largest value there is among `scales`."""
+    return np.logical_or.reduce([values == values.max() for values in _scattered(scales)])
+
+
+def _scattered(scales: NoiseScales) -> tuple[Any, ...]:
+    return scales.run, scales.walk, scales.white, scales.shift
+
+
 def typical_scales(loss_range: float) -> NoiseScales:
     """Three points that stand for the grid in a first pass: little, usual and much noise."""
     level = np.array([0.03, 0.1, 0.3])
@@ -151,28 +214,19 @@ def independent_scales(loss_range: float) -> NoiseScales:
     return NoiseScales(none, none, level, none, none * loss_range, mass)
 
 
-def whitening(
-    rows: ScoreRows, scales: NoiseScales, *, typical: Float[Array, "row"], slope: Float[Array, "row"]
-) -> Whitening:
+def whitening(rows: ScoreRows, scales: NoiseScales, curve: TypicalCurve) -> Whitening:
     r"""Factors of $\mathrm{diag}(v) + J R J + \tau^2 g g^\top$ per run.
 
     $v = p(1-p)/n$, $J = p(1-p)$ brings the logit's scatter $R = s_r^2 + s_a^2 \rho^{|i-j|} + s_w^2 1_{i=j}$ to the
-    score, $g$ is the slope in loss. p and g are those of a first fit (`typical`, `slope`): that keeps the covariance
+    score, $g$ is the slope in loss. p and g are those of a first fit, over the shift $\tau$: that keeps the covariance
     free of the curve's coefficients, so that floor and rise integrate exactly.
     """
+    least = _SMALLEST_SHIFT * rows.loss_range
+    about = {shift: curve.about(rows.loss, max(shift, least)) for shift in np.unique(scales.shift)}
+    typical, slope = (np.stack([about[shift][part] for shift in scales.shift]) for part in (0, 1))
     factors, log_determinant = [], np.zeros(len(scales.run))
     for block, row in zip(rows.blocks, rows.checkpoints, strict=True):
-        least = 0.5 / (rows.item_count[block] + 1)
-        p = np.clip(typical[block], least, 1 - least)
-        to_score = p * (1 - p)
-        count = np.bincount(row)
-        lag = np.abs(np.subtract.outer(np.arange(len(row)), np.arange(len(row))))
-        mean = np.equal.outer(np.arange(len(count)), row) / count[:, np.newaxis]
-        walks = {rho: mean @ np.power(rho, lag, dtype=np.float64) @ mean.T for rho in np.unique(scales.correlation)}
-        walk = np.stack([walks[rho] for rho in scales.correlation])
-        logit = _square(scales.run) + _square(scales.walk) * walk + _square(scales.white) * np.diag(1.0 / count)
-        covariance = np.outer(to_score, to_score) * logit + _square(scales.shift) * np.outer(slope[block], slope[block])
-        covariance += np.diag(to_score / rows.item_count[block] / count)
+        covariance = _covariance(rows.item_count[block], row, scales, typical=typical[:, block], slope=slope[:, block])
         try:
             lower = np.linalg.cholesky(covariance)
         except np.linalg.LinAlgError as error:
@@ -180,6 +234,25 @@ def whitening(
         log_determinant += 2.0 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
         factors.append(np.linalg.inv(lower))
     return Whitening(tuple(factors), log_determinant)
+
+
+def _covariance(item_count: Any, row: Any, scales: NoiseScales, *, typical: Any, slope: Any) -> Any:
+    """Covariance [scale, row, row] of one run's rows, each the mean of the checkpoints that `row` gives it."""
+    least = 0.5 / (item_count + 1)
+    p = np.clip(typical, least, 1 - least)
+    to_score = p * (1 - p)
+    count = np.bincount(row)
+    lag = np.abs(np.subtract.outer(np.arange(len(row)), np.arange(len(row))))
+    mean = np.equal.outer(np.arange(len(count)), row) / count[:, np.newaxis]
+    walks = {rho: mean @ np.power(rho, lag, dtype=np.float64) @ mean.T for rho in np.unique(scales.correlation)}
+    walk = np.stack([walks[rho] for rho in scales.correlation])
+    logit = _square(scales.run) + _square(scales.walk) * walk + _square(scales.white) * np.diag(1.0 / count)
+    items = (to_score / item_count / count)[:, :, np.newaxis] * np.eye(len(count))
+    return _outer(to_score) * logit + _square(scales.shift) * _outer(slope) + items
+
+
+def _outer(vectors: Any) -> Any:
+    return vectors[:, :, np.newaxis] * vectors[:, np.newaxis, :]
 
 
 def _square(scale: Any) -> Any:

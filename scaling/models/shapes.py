@@ -59,7 +59,7 @@ class Shape:
 def shapes_of(chance: float, *, onset_points: float = ONSET_POINTS) -> tuple[Shape, ...]:
     """The shapes that a score with this chance level may have; their probabilities sum to 1.
 
-    A score of chance 0 can neither fall nor dip. Raises `InvalidInput` where chance leaves no room for a rise.
+    A score with a chance near 0 can neither fall nor dip. Raises `InvalidInput` where chance leaves no room for a rise.
     """
     room, points = 1.0 - chance, onset_points
     if room <= 2 * points:
@@ -72,7 +72,7 @@ def shapes_of(chance: float, *, onset_points: float = ONSET_POINTS) -> tuple[Sha
         Shape("threshold", threshold, 0.30, (points, room), threshold.priors),
         Shape("smooth", logistic, 0.20, (points, room), logistic.priors),
     ]
-    if chance > points:
+    if chance > 2 * points:
         found += [
             # Its rise out of the dip may end where it began: a recovery is no emergence.
             Shape("dip_then_rise", dip, 0.10, (-points, room), dip.priors),

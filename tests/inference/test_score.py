@@ -108,15 +108,20 @@ def test_the_same_seed_gives_the_same_bits_and_row_order_does_not_matter():
         }
     )
     again = fit_score(shuffled, seed=4)
+    best = max(one.log_evidence.values())
     for name, value in one.log_evidence.items():
-        assert again.log_evidence[name] == pytest.approx(value, abs=0.5)
+        if value > best - 15.0:
+            assert again.log_evidence[name] == pytest.approx(value, abs=0.3)
 
 
 def test_two_seeds_agree_on_the_evidence():
     given = scores_of(hinge(3.3))
     one, two = (fit_score(given, seed=seed).log_evidence for seed in (1, 2))
     assert list(one) == list(two)
-    assert np.abs(np.array(list(one.values())) - list(two.values())).max() < 0.5
+    best = max(one.values())
+    for name, value in one.items():
+        if value > best - 15.0:  # the others have no share in any answer
+            assert two[name] - value == pytest.approx(0.0, abs=0.3)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from numpyro.infer.util import log_density
 from scipy.stats import norm
 
 from scaling.inference.score import Prepared, ScoreSettings, model_data, prepare
-from scaling.inference.score_noise import gathered, scale_grid, whitening
+from scaling.inference.score_noise import TypicalCurve, gathered, scale_grid, whitening
 from scaling.models.score import score_model
 from scaling.models.shapes import shapes_of
 
@@ -97,7 +97,7 @@ def test_averaging_neighbours_keeps_the_evidence_and_its_correlation():
         rows = gathered([run], chance=0.25, most=most)
         assert len(rows.loss) == most
         scales = scale_grid(1.5).take(np.array([100]))
-        noise = whitening(rows, scales, typical=np.full(most, 0.4), slope=np.zeros(most))
+        noise = whitening(rows, scales, TypicalCurve(np.array([2.0, 5.0]), np.array([0.4, 0.4])))
         lines = 0.3 + np.array([[0.1], [0.15]]) * (4.0 - rows.loss)
         white = (rows.score - lines) @ noise.factors[0][0].T
         square = (white**2).sum(axis=1)
@@ -109,8 +109,10 @@ def test_covariance_is_that_of_the_scatter_it_states():
     # Monte Carlo of the model itself: intercept + AR(1) + white on the logit, to first order, plus the shift.
     rows = gathered([(np.linspace(4, 3, 12), np.full(12, 0.5), np.full(12, 1e9))], chance=0.25, most=4)
     scales = scale_grid(1.0).take(np.array([150]))
-    slope = np.full(4, -0.3)
-    factor = whitening(rows, scales, typical=np.full(4, 0.5), slope=slope).factors[0][0]
+    line = TypicalCurve(np.array([0.0, 8.0]), np.array([1.0, 0.0]))
+    typical, slope = line.about(rows.loss, scales.shift[0])
+    assert slope == pytest.approx(1.0 / 8.0)
+    factor = whitening(rows, scales, line).factors[0][0]
     covariance = np.linalg.inv(factor.T @ factor)
     rng = np.random.default_rng(0)
     draws = 40_000
@@ -120,9 +122,10 @@ def test_covariance_is_that_of_the_scatter_it_states():
     rho = scales.correlation[0]
     for index in range(1, 12):
         walk[:, index] = rho * walk[:, index - 1] + np.sqrt(1 - rho**2) * rng.standard_normal(draws)
-    score = 0.25 * (logit + scales.walk[0] * walk)
     mean = np.equal.outer(np.arange(4), rows.checkpoints[0]) / np.bincount(rows.checkpoints[0])[:, None]
-    simulated = score @ mean.T + scales.shift[0] * rng.standard_normal((draws, 1)) * slope
+    to_score = typical * (1 - typical)
+    score = to_score * ((logit + scales.walk[0] * walk) @ mean.T)
+    simulated = score + scales.shift[0] * rng.standard_normal((draws, 1)) * slope
     assert np.cov(simulated.T) == pytest.approx(covariance, rel=0.05, abs=1e-6)
 
 
