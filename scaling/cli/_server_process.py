@@ -26,8 +26,10 @@ def running_server(data_dir: Path, *, log: Path) -> Iterator[str]:
     Raises `StoreUnavailable` with the end of its log where it does not come up.
     """
     words = [sys.executable, "-m", "scaling_server", "--port", "0", "--data-dir", str(data_dir)]
-    with log.open("wb") as errors:
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, env=os.environ.copy())
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, env=os.environ.copy()) as process,
+    ):
         try:
             yield _address(process, log)
         finally:
@@ -36,7 +38,6 @@ def running_server(data_dir: Path, *, log: Path) -> Iterator[str]:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
