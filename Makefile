@@ -36,7 +36,7 @@ format: $(READY)
 # Every benchmark; one alone: .venv/bin/python -m benchmarks.NAME
 bench: $(READY)
 	@for file in $$(grep -l __main__ benchmarks/[a-z]*.py); do name=$$(basename $$file .py); \
-		echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+		echo "== $$name"; PYTHONPATH=benchmarks $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 proto: $(READY)
 	$(BIN)/python proto/generate.py
