@@ -15,7 +15,6 @@ from scaling.links import LinkReference
 from scaling.models.shapes import FLOOR_WEIGHTS, Shape, floor_scales
 
 _LOG_TWO_PI = math.log(2.0 * math.pi)
-_CHUNK = 512  # draws whose products of pairs of rows are held at once
 _NOWHERE = 1e9  # a curve that cannot be evaluated: no score comes near it
 
 
@@ -105,14 +104,6 @@ class ScoreLikelihood:
         usable = np.isfinite(zero) & np.isfinite(gain) & (np.abs(gain) < _NOWHERE)
         return np.where(usable, zero, _NOWHERE), np.where(usable, gain, 0.0)
 
-    def _quadratic(self, values: Any) -> Any:
-        """$v^\\top \\Sigma_k^{-1} v$ [scale, draw] of values [draw, row]."""
-        forms, parts = self.noise.forms, []
-        for start in range(0, len(values), _CHUNK):
-            chunk = values[start : start + _CHUNK]
-            parts.append((chunk[:, forms.first] * chunk[:, forms.second]) @ forms.packed)
-        return np.concatenate(parts).T
-
     def _times_precision(self, vector: Any) -> Any:
         """$\\Sigma_k^{-1} v$ [scale, row] of one vector [row]."""
         parts = []
@@ -125,12 +116,10 @@ class ScoreLikelihood:
         offset, gain = self.curves(standard, self.rows.loss)
         bent = bool(np.any(offset))
         z = self.rows.score - self.rows.chance - (offset if bent else np.zeros((1, len(self.rows.loss))))
-        sums = self.noise.forms.sums
-        zz, gg = self._quadratic(z), self._quadratic(gain)
-        if bent:
-            zg = 0.25 * (self._quadratic(gain + z) - self._quadratic(gain - z))
-        else:
-            zg = self._times_precision(z[0]) @ gain.T
+        forms = self.noise.forms
+        sums = forms.sums
+        zz, gg = forms(z), forms(gain)
+        zg = 0.25 * (forms(gain + z) - forms(gain - z)) if bent else self._times_precision(z[0]) @ gain.T
         shape = gg.shape
         z1 = np.broadcast_to((z @ sums).T, shape)
         return _Moments(np.broadcast_to(zz, shape), z1, zg, gg, (gain @ sums).T, sums.sum(axis=0)[:, np.newaxis])

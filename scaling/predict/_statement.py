@@ -55,8 +55,13 @@ def _sentence(forecast: EmergenceForecast, score: ScorePosterior) -> str:
 def _not_identified(forecast: EmergenceForecast, score: ScorePosterior) -> str:
     middle = forecast.at_lowest_loss.size[len(forecast.levels) // 2]
     bound = f"beyond {format_count(middle)} parameters {forecast.path}" if np.isfinite(middle) else "at no size"
-    fall = score.shape_probabilities.get("fall", 0.0)
-    seen = f"falling with probability {fall:.2f}" if fall > 0.5 else f"flat near chance ({score.chance:.2f})"
+    fall, dip = (score.shape_probabilities.get(shape, 0.0) for shape in ("fall", "dip_then_rise"))
+    floor = float(np.median(score.floor_scores()))
+    seen = f"flat at {floor:.2f} (chance {score.chance:.2f})"
+    if fall > 0.5:
+        seen = f"falling with probability {fall:.2f}"
+    elif dip > 0.5:
+        seen = f"a dip below {floor:.2f} without a rise above it since"
     return (
         f"not identified yet: no emergence down to {score.lowest_loss:.2f} nats, {seen}; "
         f"an onset, if there is one, lies below {score.lowest_loss:.2f} nats, {bound}"

@@ -63,6 +63,7 @@ def test_nothing_is_located_where_no_rise_is_seen():
     assert forecast.p_not_identified == pytest.approx(0.97)
     assert forecast.statement.startswith("not identified yet")
     assert "below 2.80 nats" in forecast.statement
+    assert "flat at 0.26 (chance 0.25)" in forecast.statement
     bound = where_law_reaches(CHINCHILLA, np.asarray(2.8), FixedRatio(20.0))
     assert forecast.at_lowest_loss.size[1] == pytest.approx(bound.size, rel=0.05)
 
