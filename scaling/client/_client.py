@@ -209,6 +209,12 @@ class Client:
                     metadata={"operation": name},
                 )
 
+    def get_operation(self, operation: str) -> fit_pb2.FitOperationMetadata:
+        """How far an operation has come."""
+        request = operations_pb2.GetOperationRequest(name=convert.named("operations", operation))
+        found = self._call(self._operations.GetOperation, request)
+        return convert.unpacked(found.metadata, fit_pb2.FitOperationMetadata)
+
     def cancel(self, operation: str) -> None:
         """Cancel an operation; nothing happens to one that has ended."""
         request = operations_pb2.CancelOperationRequest(name=convert.named("operations", operation))

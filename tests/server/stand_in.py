@@ -19,7 +19,7 @@ from scaling_server.datastore.datasets import content_digest
 from scaling_server.jobs.worker import main
 
 STEPS = 100
-SLOW, FAILS, DIES, DIES_ONCE, PRINTS, BUG = 101, 102, 103, 104, 105, 106
+SLOW, FAILS, DIES, DIES_ONCE, PRINTS, BUG, LONG_ONCE = 101, 102, 103, 104, 105, 106, 107
 # Rows with this task cannot be fitted; rows with the other one make the whole fit fail.
 LOST_TASK, POISON_TASK = "lost", "poison"
 
@@ -60,9 +60,10 @@ class StandIn:
         if seed == PRINTS:
             sys.stdout.write("a library that prints\n")
             sys.stdout.flush()
-        for step in range(STEPS if seed == SLOW else 2):
+        steps = {SLOW: STEPS, LONG_ONCE: 3000 if job.attempt == 1 else 2}.get(seed, 2)
+        for step in range(steps):
             sample = {"divergences": 0, "max_r_hat": 1.02, "min_ess": 350.0}
-            progress(SimpleNamespace(phase="draws", done=step, total=STEPS, **sample))
+            progress(SimpleNamespace(phase="draws", done=step, total=steps, **sample))
             time.sleep(0.02)
 
 

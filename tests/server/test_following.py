@@ -70,7 +70,7 @@ def test_appends_in_quick_succession_make_one_refit(client, new_name):
     following(client, name)
     client.create_dataset(busy)
     client.append(busy, losses=ladder()[0])
-    occupied = client.create_fit(busy, busy, settings=settings(stand_in.SLOW))
+    occupied = client.create_fit(busy, busy, settings=settings(stand_in.LONG_ONCE))
     until(lambda: metadata_of(client, occupied.name).done_count > 0)
     first = client.append(name, losses=ladder(prefix="a")[0]).refit_operations
     second = client.append(name, losses=ladder(prefix="b")[0]).refit_operations

@@ -110,7 +110,7 @@ def test_a_fit_that_kills_two_workers_ends_with_an_error_that_says_so(client, ne
 
 def test_kill_9_of_the_worker_in_the_middle_of_a_fit(client, new_name):
     name = new_name()
-    operation = client.create_fit(name, filled(client, name), settings=settings(stand_in.SLOW))
+    operation = client.create_fit(name, filled(client, name), settings=settings(stand_in.LONG_ONCE))
     until(lambda: metadata_of(client, operation.name).done_count > 5)
     [worker] = workers_of(os.getpid())
     os.killpg(worker.pid, signal.SIGKILL)
@@ -121,7 +121,7 @@ def test_kill_9_of_the_worker_in_the_middle_of_a_fit(client, new_name):
 
 def test_a_cancelled_fit_stops_within_a_second(client, new_name):
     name = new_name()
-    operation = client.create_fit(name, filled(client, name), settings=settings(stand_in.SLOW))
+    operation = client.create_fit(name, filled(client, name), settings=settings(stand_in.LONG_ONCE))
     until(lambda: metadata_of(client, operation.name).done_count > 2)
     began = time.monotonic()
     client.cancel(operation.name)
@@ -136,7 +136,7 @@ def test_a_cancelled_fit_stops_within_a_second(client, new_name):
 
 def test_a_deleted_fit_takes_its_operation_with_it(client, new_name):
     name = new_name()
-    operation = client.create_fit(name, filled(client, name), settings=settings(stand_in.SLOW))
+    operation = client.create_fit(name, filled(client, name), settings=settings(stand_in.LONG_ONCE))
     with pytest.raises(ServiceError, match="is used by"):
         client.delete_dataset(name)
     client.delete_fit(name)
@@ -158,7 +158,7 @@ def test_too_few_rows_are_refused_at_once(client, new_name):
 
 def test_a_stopped_server_goes_on_with_its_fits_when_it_starts_again(tmp_path):
     with running(tmp_path) as first, first.client() as client:
-        operation = client.create_fit("one", filled(client, "one"), settings=settings(stand_in.SLOW)).name
+        operation = client.create_fit("one", filled(client, "one"), settings=settings(stand_in.LONG_ONCE)).name
         until(lambda: metadata_of(client, operation).done_count > 2)
     with running(tmp_path) as second, second.client() as client:
         assert client.wait_for_fit(operation).name == "fits/one/versions/1"
@@ -168,7 +168,7 @@ def test_a_stopped_server_goes_on_with_its_fits_when_it_starts_again(tmp_path):
 
 def test_a_killed_server_leaves_no_worker_and_loses_no_operation(tmp_path):
     with process(tmp_path) as (server, address), Client(address) as client:
-        operation = client.create_fit("one", filled(client, "one"), settings=settings(stand_in.SLOW)).name
+        operation = client.create_fit("one", filled(client, "one"), settings=settings(stand_in.LONG_ONCE)).name
         until(lambda: metadata_of(client, operation).done_count > 2)
         [worker] = workers_of(server.pid)
         server.send_signal(signal.SIGKILL)
