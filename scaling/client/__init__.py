@@ -9,6 +9,7 @@ Answers are the messages of `scaling.v1`; every prediction names the version tha
 
 from scaling.client._channel import SERVICE_CONFIG, Tls
 from scaling.client._client import DEFAULT_TIMEOUT_SECONDS, Client
+from scaling.client._convert import convention_of
 from scaling.client._errors import ServiceError, error_of
 
-__all__ = ["DEFAULT_TIMEOUT_SECONDS", "SERVICE_CONFIG", "Client", "ServiceError", "Tls", "error_of"]
+__all__ = ["DEFAULT_TIMEOUT_SECONDS", "SERVICE_CONFIG", "Client", "ServiceError", "Tls", "convention_of", "error_of"]
