@@ -20,10 +20,10 @@ from scaling.units import format_count
 
 _LOG_SCALE_LIMIT = 70.0  # ln: 1e30 parameters or tokens; `ComputeOptimal` counts FLOPs, 1e30 likewise
 # How far from the law's own crossing the trend's is looked for, e-folds of the path's scale, nearest first.
-_STEPS = (0.03, 0.1, 0.25, 0.5, 0.8, 1.2, 1.7, 2.3, 3.0, 4.0, 5.2, 7.0, 10.0, 15.0, 30.0, 70.0)
+_NEAR_STEPS = (0.03, 0.1, 0.25, 0.5)
+_FAR_STEPS = (0.8, 1.2, 1.7, 2.3, 3.0, 4.0, 5.2, 7.0, 10.0, 15.0, 30.0, 70.0)
 _REFINEMENTS = 30
-_TOLERANCE = 1e-7  # of ln scale
-_GAP_TOLERANCE = 1e-9  # of ln loss
+_GAP_TOLERANCE = 1e-7  # of ln loss
 
 
 class EmergencePoint(NamedTuple):
@@ -191,19 +191,25 @@ def _gap(surface: LossSurface, path: AbstractPath, wanted: Any, log_scale: Any) 
 def _crossing_beside(surface: LossSurface, path: AbstractPath, wanted: Any, start: Any, at_start: Any) -> Any:
     """ln scale of the crossing next to `start`, on the side where it lies; `inf` where there is none."""
     later = at_start > 0
-    direction = np.where(later, 1.0, -1.0)
-    nodes = np.clip(start + direction * np.asarray(_STEPS)[:, np.newaxis], 0.0, _LOG_SCALE_LIMIT)
-    values = _gap(surface, path, wanted, nodes)
-    crossed = (values > 0) != later
-    step, column = np.argmax(crossed, axis=0), np.arange(len(start))
-    near = np.where(step > 0, nodes[step - 1, column], start)
-    near_gap = np.where(step > 0, values[step - 1, column], at_start)
     result = np.where(later, np.inf, 0.0)
-    inside = np.flatnonzero(crossed.any(axis=0))
-    if len(inside):
-        near_end = (near[inside], near_gap[inside])
-        far_end = (nodes[step, column][inside], values[step, column][inside])
-        result[inside] = _refined(surface.take(inside), path, wanted[inside], near=near_end, far=far_end)
+    left, near = np.arange(len(start)), (start, at_start)
+    for steps in (_NEAR_STEPS, _FAR_STEPS):  # most crossings are near: the far ones are looked for where they are not
+        side = later[left]
+        direction = np.where(side, 1.0, -1.0)
+        nodes = np.clip(start[left] + direction * np.asarray(steps)[:, np.newaxis], 0.0, _LOG_SCALE_LIMIT)
+        values = _gap(surface, path, wanted[left], nodes)
+        crossed = (values > 0) != side
+        nodes, values = np.vstack([near[0], nodes]), np.vstack([near[1], values])
+        found = np.flatnonzero(crossed.any(axis=0))
+        if len(found):
+            before = np.argmax(crossed, axis=0)[found]
+            ends = [(nodes[step, found], values[step, found]) for step in (before, before + 1)]
+            kept = surface.take(found)
+            result[left[found]] = _refined(kept, path, wanted[left[found]], near=ends[0], far=ends[1])
+        rest = np.flatnonzero(~crossed.any(axis=0))
+        if not len(rest):
+            break
+        surface, left, near = surface.take(rest), left[rest], (nodes[-1, rest], values[-1, rest])
     return result
 
 
@@ -217,7 +223,7 @@ def _refined(surface: LossSurface, path: AbstractPath, wanted: Any, *, near: Any
         turned = (gap_x > 0) != (gap_b > 0)
         a, gap_a = np.where(turned, b, a), np.where(turned, gap_b, 0.5 * gap_a)
         result[left] = x
-        going = (np.abs(gap_x) > _GAP_TOLERANCE) & (np.abs(x - b) > _TOLERANCE)
+        going = np.abs(gap_x) > _GAP_TOLERANCE
         b, gap_b = x, gap_x
         if not going.any():
             break
