@@ -77,4 +77,6 @@ def forecast_score(
 def paired_law(fit: Fit, score: ScorePosterior) -> LossPosterior:
     """As many draws of the law as the link has, one beside the other; the two are independent and in random order."""
     posterior = fit.for_queries().loss
+    if posterior.draw_count == score.draw_count:
+        return posterior
     return posterior.take(np.arange(score.draw_count) % posterior.draw_count)
