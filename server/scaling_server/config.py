@@ -46,7 +46,7 @@ class ServerConfig(BaseModel):
     data_dir: Path = Field(default_factory=default_data_dir)
     cache_dir: Path = Field(default_factory=default_cache_dir)
     workers: int = Field(default=1, ge=1, le=64)
-    worker_niceness: int = Field(default=15, ge=0, le=19)
+    worker_niceness: int = Field(default=10, ge=0, le=19)
     fit_seconds: float = Field(default=3600.0, gt=0)
     tls_certificate: Path | None = None
     tls_key: Path | None = None

@@ -85,3 +85,17 @@ def without_json_names(file: descriptor_pb2.FileDescriptorProto) -> descriptor_p
     for extension in copy.extension:
         extension.ClearField("json_name")
     return copy
+
+
+def test_the_rules_and_the_limits_that_the_server_tells_are_the_same_numbers():
+    from scaling.v1 import dataset_service_pb2, prediction_service_pb2, rules_pb2
+    from scaling_server.limits import LIMITS
+
+    def most(message, field):
+        return message.DESCRIPTOR.fields_by_name[field].GetOptions().Extensions[rules_pb2.rules].max_items
+
+    for request in (prediction_service_pb2.PredictLossRequest, prediction_service_pb2.PredictScoreRequest):
+        assert most(request, "points") == LIMITS.max_point_count
+        assert most(request, "quantile_levels") == LIMITS.max_quantile_count
+    for field in ("loss_observations", "score_observations"):
+        assert most(dataset_service_pb2.AppendObservationsRequest, field) == LIMITS.max_append_row_count
