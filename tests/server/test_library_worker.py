@@ -20,9 +20,10 @@ def library_worker(folder):
 
 
 def noisy_ladder():
-    losses, scores = ladder(sizes=5, checkpoints=6)
+    losses, scores = ladder(sizes=8, checkpoints=6)
     rng = np.random.default_rng(1)
-    loss = losses.loss * np.exp(rng.normal(0.0, 0.003, len(losses)))
+    effect = np.repeat(rng.normal(0.0, 0.006, 8), 6)
+    loss = losses.loss * np.exp(effect + rng.normal(0.0, 0.003, len(losses)))
     score = rng.binomial(400, np.clip(scores.score, 0.25, 1.0)) / 400
     return type(losses)(run=losses.run, size=losses.size, tokens=losses.tokens, loss=loss), type(scores)(
         **{name: getattr(scores, name) for name in ("run", "size", "tokens", "task", "metric", "item_count", "chance")},
@@ -36,15 +37,6 @@ def test_a_fit_over_grpc_is_the_fit_of_the_library_and_a_repeat_gives_the_same_d
 
     losses, scores = noisy_ladder()
     here = fit(losses, scores)
-    worker = [
-        sys.executable,
-        "-m",
-        "scaling_server.jobs.worker",
-        "--cache",
-        str(tmp_path / "programs"),
-        "--niceness",
-        "0",
-    ]
     with running(tmp_path, command=library_worker(tmp_path)) as server, server.client() as client:
         client.create_dataset("ladder")
         client.append("ladder", losses=losses, scores=scores)
@@ -68,15 +60,6 @@ def test_a_fit_over_grpc_is_the_fit_of_the_library_and_a_repeat_gives_the_same_d
 
 
 def test_data_that_the_model_cannot_fit_ends_the_operation_with_its_reason(tmp_path):
-    worker = [
-        sys.executable,
-        "-m",
-        "scaling_server.jobs.worker",
-        "--cache",
-        str(tmp_path / "programs"),
-        "--niceness",
-        "0",
-    ]
     with running(tmp_path, command=library_worker(tmp_path)) as server, server.client() as client:
         client.create_dataset("one-size")
         client.append("one-size", losses=ladder(sizes=1, checkpoints=9)[0])
