@@ -9,10 +9,11 @@ from typing import Any, final
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool
 from numpyro.distributions import biject_to
 from numpyro.infer.util import potential_energy
 
-from scaling._pytree import field_values
+from scaling._pytree import Array, field_values
 from scaling.errors import FitFailed, NotEnoughRuns
 from scaling.inference._numerics import bucket_size, float64
 from scaling.inference.diagnostics import diagnose, gate_failures, require_convergence
@@ -28,6 +29,7 @@ from scaling.posterior import Finding, FindingCode, Hull, LossPosterior, SampleD
 from scaling.priors import distribution
 
 _SMALLEST_RUN_BUCKET = 8
+_OUTLIER_SCALES = 6.0  # robust deviations beyond which a row does not speak for its run
 
 
 @final
@@ -71,6 +73,8 @@ def fit_loss(
         point = None
         findings.append(Finding(code=FindingCode.POINT_ESTIMATE_FAILED, message=str(failure)))
     progress(ProgressEvent("point estimate", 1, 1))
+    if run_count and point is not None:
+        data = data._replace(typical=_typical_rows(runs, point, rows=len(data.n)))
     with float64():
         potential = _potential(law_class, run_count)
         mode = find_mode(potential, data, _starts(law_class, data, run_count=run_count, point=point, start=start))
@@ -99,11 +103,24 @@ def pad_runs(runs: LossObservations) -> tuple[LossData, int]:
             log_loss=jnp.asarray(np.pad(np.log(runs.loss), (0, missing), constant_values=np.log(reference_loss))),
             weight=jnp.asarray(np.arange(len(runs) + missing) < len(runs)),
             run=jnp.asarray(np.pad(index, (0, missing))),
+            typical=jnp.ones(len(runs) + missing, dtype=bool),
             reference_n=jnp.asarray(reference_n),
             reference_d=jnp.asarray(reference_d),
             reference_loss=jnp.asarray(reference_loss),
         )
     return data, run_count
+
+
+def _typical_rows(runs: LossObservations, point: PointEstimate, *, rows: int) -> Bool[Array, "row"]:
+    """Rows whose residual from the point estimate lies near the median of their run's."""
+    residual = np.log(runs.loss) - point.law.log_loss(runs.size, runs.tokens)
+    _, index = np.unique(np.asarray(runs.run), return_inverse=True)
+    middle = np.asarray([np.median(residual[index == each]) for each in range(index.max() + 1)])
+    apart = np.abs(residual - middle[index])
+    scale = 1.4826 * np.median(apart)  # of a normal with this median absolute deviation
+    typical = np.ones(rows, dtype=bool)
+    typical[: len(runs)] = apart <= _OUTLIER_SCALES * max(scale, 1e-6)
+    return jnp.asarray(typical)
 
 
 def _require_enough(runs: LossObservations, law_class: type[AbstractLaw]) -> None:

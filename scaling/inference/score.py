@@ -318,7 +318,7 @@ def _posterior(
             claim += mass[index] * float(np.mean(above))
         components.append(ShapeDraws(shape.name, link, draws))
     matter = [s.effective_size for m, (_, s) in zip(mass, samples.values(), strict=True) if m > 0.05]
-    return ScorePosterior(
+    posterior = ScorePosterior(
         task=observations.keys()[0],
         metric=observations.metric[0],
         chance=prepared.rows.chance,
@@ -337,6 +337,25 @@ def _posterior(
         effective_sample_size=float(min(matter)),
         onset_points=settings.onset_points,
     )
+    beyond, silent = _witnesses(posterior, observations)
+    return replace(posterior, runs_beyond=beyond, runs_silent=silent)
+
+
+def _witnesses(posterior: ScorePosterior, observations: ScoreObservations) -> tuple[int, int]:
+    """How many runs went well beyond the onset (half as far again), and how many of them are not at the onset yet.
+
+    A link pooled over runs can put an onset where one run in ten leaves its floor; the other nine must be heard.
+    """
+    reached = posterior.onset[np.isfinite(posterior.onset)]
+    if not len(reached):
+        return 0, 0
+    labels = np.asarray(observations.run)
+    last = np.array([np.flatnonzero(labels == run)[np.argmin(observations.loss[labels == run])] for run in set(labels)])
+    floor = float(np.median(posterior.floor_scores()))
+    expected = np.median(posterior.score_at(observations.loss[last]), axis=0)
+    beyond = (observations.loss[last] < np.quantile(reached, 0.05)) & (expected >= floor + 1.5 * posterior.onset_points)
+    silent = beyond & (observations.score[last] < floor + posterior.onset_points)
+    return int(beyond.sum()), int(silent.sum())
 
 
 def _p_above(score: Any, level: float, items: float) -> Any:

@@ -28,6 +28,8 @@ class LossData(NamedTuple):
     - `n`, `d`, `log_loss`: size, tokens, ln of nats per token; padded rows hold the reference point.
     - `weight`: True for a row, False for padding.
     - `run`: index of the row's run.
+    - `typical`: whether the row lies near the rest of its run, as far as a robust look can tell. It only places the
+      coordinates of the run effects; every row counts in the likelihood.
     """
 
     n: Float[Array, "row"]
@@ -35,6 +37,7 @@ class LossData(NamedTuple):
     log_loss: Float[Array, "row"]
     weight: Bool[Array, "row"]
     run: Int[Array, "row"]
+    typical: Bool[Array, "row"]
     reference_n: Float[Array, ""]
     reference_d: Float[Array, ""]
     reference_loss: Float[Array, ""]
@@ -67,13 +70,14 @@ def loss_model(law_class: type[AbstractLaw], data: LossData, *, run_count: int =
 def _run_effects(residual: Any, data: LossData, *, scale: Any, noise: Any, run_count: int) -> Any:
     r"""$r_j \sim N(0, \tau)$, sampled as $r_j = \mu_j + s_j z_j$ about its Gaussian conditional.
 
-    $\mu_j$ and $s_j$ are the mean and scale of $r_j$ given the run's residuals if the noise were normal, so that
-    $z_j$ is nearly standard normal whatever the law and the scales: centred effects have a funnel where the data say
-    little, non-centred ones a ridge where they say much. The Jacobian makes it the same prior.
+    $\mu_j$ and $s_j$ are the mean and scale of $r_j$ given the run's typical residuals if the noise were normal, so
+    that $z_j$ is nearly standard normal whatever the law and the scales: centred effects have a funnel where the data
+    say little, non-centred ones a ridge where they say much. The Jacobian makes it the same prior.
     """
     information = (NOISE_DEGREES_OF_FREEDOM + 1) / (NOISE_DEGREES_OF_FREEDOM + 3) / noise**2  # of a Student-t location
-    rows = jnp.zeros(run_count).at[data.run].add(data.weight)
-    total = jnp.zeros(run_count).at[data.run].add(jnp.where(data.weight, residual, 0.0))
+    placed = data.weight & data.typical
+    rows = jnp.zeros(run_count).at[data.run].add(placed)
+    total = jnp.zeros(run_count).at[data.run].add(jnp.where(placed, residual, 0.0))
     precision = 1.0 / scale**2 + rows * information
     middle, spread = information * total / precision, 1.0 / jnp.sqrt(precision)
     standard = numpyro.sample("run_effect", dist.Normal(0.0, 1.0).expand([run_count]).to_event(1))

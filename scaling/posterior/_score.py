@@ -18,6 +18,7 @@ from scaling.links import AbstractLink, link_class
 CLAIM_PROBABILITY = 0.95
 # Fewer effective draws than this are too few for an interval.
 MIN_EFFECTIVE_DRAWS = 50.0
+_FEWEST_WITNESSES = 3
 RISING_SHAPES = ("threshold", "smooth", "dip_then_rise")
 
 
@@ -72,6 +73,7 @@ class ScorePosterior:
     - `shape_probabilities`: from the evidence of each shape, not from the number of its draws.
     - `p_emerged`: P(rise and score at the lowest loss > chance + `onset_points`), the items' own error included.
     - `log_evidence`: of each shape, nats.
+    - `runs_beyond`: runs that went beyond the onset; `runs_silent`: those of them whose last score shows nothing of it.
     - `effective_sample_size`: of the draws of the shapes that matter (the smallest).
     """
 
@@ -92,6 +94,8 @@ class ScorePosterior:
     log_evidence: Mapping[str, float]
     effective_sample_size: float
     onset_points: float = 0.03
+    runs_beyond: int = 0
+    runs_silent: int = 0
 
     @property
     def draw_count(self) -> int:
@@ -120,8 +124,18 @@ class ScorePosterior:
         return self.effective_sample_size >= MIN_EFFECTIVE_DRAWS
 
     @property
+    def runs_disagree(self) -> bool:
+        """Whether most of the runs beyond the onset, of at least three, show nothing of it."""
+        return self.runs_beyond >= _FEWEST_WITNESSES and 2 * self.runs_silent > self.runs_beyond
+
+    @property
     def verdict(self) -> Verdict:
-        """Emergence is claimed at P >= .95 only, whatever the shape; below .5 there is nothing to locate."""
+        """Emergence is claimed at P >= .95 only, whatever the shape; below .5 there is nothing to locate.
+
+        Nor is it claimed where most runs beyond the onset do not show it: then loss alone does not decide.
+        """
+        if self.p_emerged >= CLAIM_PROBABILITY and self.runs_disagree:
+            return Verdict.UNDECIDED
         if self.p_emerged >= CLAIM_PROBABILITY:
             place = self.onset_place
             started = place[OnsetPlace.BEFORE] > place[OnsetPlace.INSIDE]
@@ -232,5 +246,7 @@ _PLAIN = (
     "p_emerged",
     "effective_sample_size",
     "onset_points",
+    "runs_beyond",
+    "runs_silent",
 )
 _PER_DRAW = ("onset", "eta", "loss_shift_scale", "logit_scale")

@@ -24,7 +24,7 @@ def statement_of(forecast: EmergenceForecast, score: ScorePosterior) -> Emergenc
     return replace(forecast, statement=sentence)
 
 
-def _sentence(forecast: EmergenceForecast, score: ScorePosterior) -> str:
+def _sentence(forecast: EmergenceForecast, score: ScorePosterior) -> str:  # noqa: PLR0911 - an answer each
     if forecast.verdict is Verdict.FALLS:
         fall = score.shape_probabilities["fall"]
         return f"no emergence: the score falls as the loss falls (probability {fall:.2f})"
@@ -47,9 +47,12 @@ def _sentence(forecast: EmergenceForecast, score: ScorePosterior) -> str:
         where += f", never with probability {forecast.p_never:.2f}"
     if forecast.p_beyond_range >= _WORTH_SAYING:
         where += f", beyond {format_count(forecast.size_limit)} with probability {forecast.p_beyond_range:.2f}"
-    if forecast.verdict is Verdict.UNDECIDED:
-        return f"undecided: emergence has probability {forecast.p_emerged:.2f}; if it is one, {where}"
-    return where
+    if forecast.verdict is not Verdict.UNDECIDED:
+        return where
+    if score.runs_disagree:
+        silent = f"{score.runs_silent} of the {score.runs_beyond} runs beyond it do not show it"
+        return f"undecided: {silent}, so that loss alone does not decide; in the runs that do, {where}"
+    return f"undecided: emergence has probability {forecast.p_emerged:.2f}; if it is one, {where}"
 
 
 def _not_identified(forecast: EmergenceForecast, score: ScorePosterior) -> str:

@@ -19,6 +19,9 @@ from pydantic import BaseModel, ValidationError
 
 from scaling_server.jobs.messages import Alive, Event, Fitted, NotFitted, Progressed, Ready
 
+# One fit, one core: queries keep the others, and BLAS threads that wait for a busy core cost more than they bring.
+_ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
 WorkerEvent = Ready | Alive | Progressed | Fitted | NotFitted
 
 
@@ -35,7 +38,13 @@ class WorkerProcess:
     @classmethod
     def start(cls, command: Sequence[str]) -> WorkerProcess:
         """Spawn `command`; raises `OSError` where it cannot be run."""
-        process = subprocess.Popen(list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env=os.environ | _ONE_CORE,
+        )
         return cls(process, asyncio.get_running_loop())
 
     @property
