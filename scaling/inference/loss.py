@@ -29,6 +29,7 @@ from scaling.posterior import Finding, FindingCode, Hull, LossPosterior, SampleD
 from scaling.priors import distribution
 
 _SMALLEST_RUN_BUCKET = 8
+_LONGER = 4  # times the draws asked for, where those mixed too slowly
 _OUTLIER_SCALES = 6.0  # robust deviations beyond which a row does not speak for its run
 
 
@@ -60,8 +61,9 @@ def fit_loss(
 
     `start` gives reference coordinates near the mode (a warm start: an earlier fit's medians).
 
-    Raises `NotEnoughRuns` where the rows cannot determine the law's coefficients, `FitFailed` where the sample misses
-    its gate twice, the second time with more warm-up and smaller steps.
+    A sample that misses its gate is drawn again four times as long, then with more warm-up and smaller steps too; a
+    longer one is thinned once it has passed. Raises `NotEnoughRuns` where the rows cannot determine the law's
+    coefficients, `FitFailed` where the third sample misses the gate.
     """
     _require_enough(runs, law_class)
     data, run_count = pad_runs(runs)
@@ -183,10 +185,11 @@ def _reference(data: LossData) -> Any:
 def _sample_until_converged(
     potential: Any, data: LossData, mode: Any, *, scalars: int, settings: FitSettings, progress: Progress
 ) -> tuple[WhitenedSample, SampleDiagnostics]:
-    careful = settings.model_copy(
+    longer = settings.model_copy(update={"draws": _LONGER * settings.draws})
+    careful = longer.model_copy(
         update={"warmup": 5 * settings.warmup, "target_acceptance": (1 + 2 * settings.target_acceptance) / 3}
     )
-    for attempt in (settings, careful):
+    for attempt in (settings, longer, careful):
         sample = sample_whitened(potential, data, mode, settings=attempt, progress=progress)
         diagnostics = diagnose(
             {str(index): sample.draws[..., index] for index in range(scalars)},
@@ -205,7 +208,7 @@ def _sample_until_converged(
         if not gate_failures(diagnostics, settings):
             break
     require_convergence(diagnostics, settings)
-    return sample, diagnostics
+    return sample.every(attempt.draws // settings.draws), diagnostics
 
 
 def _posterior(

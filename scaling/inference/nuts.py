@@ -7,9 +7,9 @@ that the step size alone is left to adapt: 200 steps of warm-up do what 1,000 wi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, NamedTuple, TypeAlias, final
+from typing import Any, NamedTuple, Self, TypeAlias, final
 
 import jax
 import numpy as np
@@ -49,6 +49,18 @@ class WhitenedSample:
     steps: Float[Array, "chain draw"]
     acceptance: Float[Array, "chain draw"]
     step_size: Float[Array, "chain"]
+
+    def every(self, step: int) -> Self:
+        """The sample with one draw kept of `step`."""
+        return replace(
+            self,
+            draws=self.draws[:, ::step],
+            potential=self.potential[:, ::step],
+            energy=self.energy[:, ::step],
+            diverging=self.diverging[:, ::step],
+            steps=self.steps[:, ::step],
+            acceptance=self.acceptance[:, ::step],
+        )
 
 
 @cache

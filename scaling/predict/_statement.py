@@ -56,6 +56,7 @@ def _sentence(forecast: EmergenceForecast, score: ScorePosterior) -> str:  # noq
 
 
 def _not_identified(forecast: EmergenceForecast, score: ScorePosterior) -> str:
+    assert forecast.at_lowest_loss is not None
     middle = forecast.at_lowest_loss.size[len(forecast.levels) // 2]
     bound = f"beyond {format_count(middle)} parameters {forecast.path}" if np.isfinite(middle) else "at no size"
     fall, dip = (score.shape_probabilities.get(shape, 0.0) for shape in ("fall", "dip_then_rise"))

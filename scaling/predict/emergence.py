@@ -42,7 +42,8 @@ class EmergenceForecast:
       None without an onset to locate. They and the quantiles below are given that there is an onset.
     - `eta_quantiles`: threshold of the threshold's form; None where that form is not the likelier one.
     - `at_onset`: size, tokens and FLOPs at which the path gets there, on a log scale; `new_run`: for one new run.
-    - `at_lowest_loss`: the same for the lowest loss seen: a lower bound where nothing is identified yet.
+    - `at_lowest_loss`: the same for the lowest loss seen, which bounds an onset not identified yet from below; None
+      where there is an onset to locate.
     - `p_before_data`, `p_within_range`, `p_beyond_range`, `p_never`, `p_not_identified`: they sum to 1. Already above
       the floor at the highest loss seen; reached up to `size_limit`; beyond it; never along this path; no onset at
       any loss seen, so that nothing is known but the bound.
@@ -64,7 +65,7 @@ class EmergenceForecast:
     eta_quantiles: tuple[float, ...] | None
     at_onset: Quantiles | None
     new_run: Quantiles | None
-    at_lowest_loss: Quantiles
+    at_lowest_loss: Quantiles | None
     size_limit: float
     p_before_data: float
     p_within_range: float
@@ -100,10 +101,14 @@ def forecast_emergence(
     point = where_trend_reaches(law, score.onset, path)
     new_onset = score.new_run_onset(rng=rng)
     run_effect = np.exp(law.run_scale * rng.standard_normal(score.draw_count))
-    new_point = where_trend_reaches(law, new_onset / run_effect, path)
-    bound = where_trend_reaches(law, np.full(score.draw_count, score.lowest_loss), path)
-    onset = _quantiles(score.onset[has_onset], levels) if located else None
-    at_onset = _quantiles_of(point, has_onset, levels) if located else None
+    onset = at_onset = new_run = bound = None
+    if located:
+        onset = _quantiles(score.onset[has_onset], levels)
+        at_onset = _quantiles_of(point, has_onset, levels)
+        new_run = _quantiles_of(where_trend_reaches(law, new_onset / run_effect, path), has_onset, levels)
+    else:
+        lowest = np.full(score.draw_count, score.lowest_loss)
+        bound = _quantiles_of(where_trend_reaches(law, lowest, path), np.ones_like(has_onset), levels)
     forecast = EmergenceForecast(
         task=task,
         path=path.describe(),
@@ -118,8 +123,8 @@ def forecast_emergence(
         new_run_is_prior_driven=score.run_count < _RUNS_THAT_IDENTIFY_THE_SHIFT,
         eta_quantiles=_eta_quantiles(score, levels) if located else None,
         at_onset=at_onset,
-        new_run=_quantiles_of(new_point, has_onset, levels) if located else None,
-        at_lowest_loss=_quantiles_of(bound, np.ones(score.draw_count, dtype=bool), levels),
+        new_run=new_run,
+        at_lowest_loss=bound,
         size_limit=float(size_limit),
         **_where(score, point, size_limit),
         not_identified_below=score.not_identified_below,

@@ -160,3 +160,12 @@ def test_intervals_cover_laws_drawn_from_the_prior_and_narrowed_ones_do_not():
             inside[kind].append(low < law.alpha < high)
     assert abs(np.mean(inside["full"]) - 0.9) <= 3 * 0.039
     assert abs(np.mean(inside["narrowed"]) - 0.9) > 3 * 0.039
+
+
+def test_a_sample_that_mixes_slowly_is_drawn_longer_and_thinned():
+    # 4 x 400 draws have no effective size of 2,000; 4 x 1,600 have.
+    eager = FitSettings(draws=400, min_ess=2000)
+    patient = fit_loss(thirty_runs(), ChinchillaLaw, settings=eager)
+    assert patient.diagnostics.min_tail_ess >= 2000
+    assert patient.sample.draws.shape[:2] == (4, 400)
+    assert patient.posterior.draw_count == 1600
