@@ -107,6 +107,13 @@ def measure(client: Client, seconds: float) -> int:
     began = time.monotonic()
     wait(client, client.create_fit("other", "other").name)
     print(f"the same over gRPC on a warm server: {time.monotonic() - began:.2f} s")
+    law_alone = invented_ladder(sizes=5, seeds=4, checkpoints=12)[0]
+    for attempt in ("compiling", "warm"):
+        client.create_dataset(f"law-{attempt}")
+        client.append(f"law-{attempt}", losses=law_alone)
+        began = time.monotonic()
+        wait(client, client.create_fit(f"law-{attempt}", f"law-{attempt}").name)
+        print(f"law alone, {len(law_alone)} loss rows, {attempt}: {time.monotonic() - began:.2f} s (warm bar: 2 s)")
 
     refreshed, failed, asked = append_to_answer(client, scores.select(later))
     print(f"append of {int(later.sum())} scores to an answer from the refit: {refreshed:.2f} s")

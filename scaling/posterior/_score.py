@@ -125,14 +125,14 @@ class ScorePosterior:
 
     @property
     def runs_disagree(self) -> bool:
-        """Whether most of the runs beyond the onset, of at least three, show nothing of it."""
-        return self.runs_beyond >= _FEWEST_WITNESSES and 2 * self.runs_silent > self.runs_beyond
+        """Whether half or more of the runs beyond the onset, of at least three, do not show it."""
+        return self.runs_beyond >= _FEWEST_WITNESSES and 2 * self.runs_silent >= self.runs_beyond
 
     @property
     def verdict(self) -> Verdict:
         """Emergence is claimed at P >= .95 only, whatever the shape; below .5 there is nothing to locate.
 
-        Nor is it claimed where most runs beyond the onset do not show it: then loss alone does not decide.
+        Nor is it claimed where half of the runs beyond the onset do not show it: then loss alone does not decide.
         """
         if self.p_emerged >= CLAIM_PROBABILITY and self.runs_disagree:
             return Verdict.UNDECIDED

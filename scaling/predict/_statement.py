@@ -28,7 +28,8 @@ def _sentence(forecast: EmergenceForecast, score: ScorePosterior) -> str:  # noq
     if forecast.verdict is Verdict.FALLS:
         fall = score.shape_probabilities["fall"]
         return f"no emergence: the score falls as the loss falls (probability {fall:.2f})"
-    if forecast.verdict is not Verdict.NOT_IDENTIFIED and forecast.onset_quantiles is None:
+    above_chance = float(np.median(score.floor_scores())) > score.chance + score.onset_points
+    if forecast.onset_quantiles is None and (forecast.verdict is not Verdict.NOT_IDENTIFIED or above_chance):
         return (
             f"no onset to locate: the score is above chance ({score.chance:.2f}) from {score.highest_loss:.2f} down to "
             f"{score.lowest_loss:.2f} nats, and at no loss seen does it leave a floor"

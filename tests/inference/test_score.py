@@ -224,3 +224,25 @@ def test_onset_intervals_cover_and_spoilt_ones_do_not():
     assert independent["onset_cover"] < 0.77
     constant = summary(run((Truth.CONSTANT, Truth.NOT_YET), 30, settings=ScoreSettings()))
     assert constant["claimed"] <= 0.02
+
+
+def test_one_run_that_rises_among_many_that_do_not_is_no_emergence():
+    # Ten runs down to 2.8 nats; one leaves its floor at 3.0, nine never do.
+    loss = np.tile(np.linspace(4.0, 2.8, 12), 10)
+    run = tuple(f"run-{index // 12}" for index in range(120))
+    risen = (np.arange(120) < 12) & (loss < 3.0)
+    rng = np.random.default_rng(5)
+    score = rng.binomial(500, np.where(risen, 0.9, 0.25)) / 500
+    given = ScoreObservations(
+        run=run,
+        size=np.full(120, 1e8),
+        tokens=np.tile(np.geomspace(1e9, 1e10, 12), 10),
+        loss=loss + 0.002 * np.arange(120) / 120,
+        task=("kv",) * 120,
+        metric=("exact_match",) * 120,
+        score=score,
+        item_count=np.full(120, 500.0),
+        chance=np.full(120, 0.25),
+    )
+    found = fit_score(given, seed=0)
+    assert found.verdict is not Verdict.EMERGED

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -110,3 +112,12 @@ def test_a_document_reads_back_the_same():
     del arrays["onset"]
     with pytest.raises(CorruptStore, match="onset"):
         ScorePosterior.from_document(attributes, arrays)
+
+
+@pytest.mark.parametrize(
+    ("beyond", "silent", "verdict"),
+    [(0, 0, Verdict.EMERGED), (2, 2, Verdict.EMERGED), (6, 2, Verdict.EMERGED), (4, 2, Verdict.UNDECIDED)],
+)
+def test_no_claim_where_half_of_the_runs_beyond_the_onset_do_not_show_it(beyond, silent, verdict):
+    claimed = posterior(threshold=1000, flat=0, p_emerged=0.99)
+    assert replace(claimed, runs_beyond=beyond, runs_silent=silent).verdict is verdict
