@@ -20,6 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from scaling.client import Client, ServiceError
+from scaling.errors import ScalingError
 from scaling.observations import LossObservations, ScoreObservations
 from scaling.v1 import fit_pb2
 
@@ -179,7 +180,7 @@ def running(client: Client, operation: str) -> bool:
 def ignore(work: Callable[[], object]) -> None:
     try:
         work()
-    except Exception as error:  # noqa: BLE001 - a cancelled fit is what we asked for
+    except ScalingError as error:  # a cancelled fit is what we asked for
         print("  (the busy fit:", error, ")")
 
 
