@@ -109,7 +109,7 @@ def forecast_held_out(
     """Fit the rows that are not held out and forecast those that are."""
     made = fit(observations.select(~held_out), law=law, settings=settings, progress=progress)
     target = observations.select(held_out)
-    forecast = forecast_loss(made, target.size, target.tokens, levels=_LEVELS)
+    forecast = forecast_loss(made, target.size, target.tokens, levels=_LEVELS, covariates=target.covariates)
     low, median, high = forecast.run_quantiles
     return Backtest(target.run, target.size, target.tokens, target.loss, low, median, high, forecast.distance)
 

@@ -1,4 +1,4 @@
-"""What the file of a law or link states about itself: its source and its coefficients."""
+"""What the file of a law or link states about itself: its source, its coefficients, its covariates."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ class CoefficientSpec:
     unit: str
     meaning: str
     positive: bool = True
+
+
+@final
+@dataclass(frozen=True)
+class CovariateSpec:
+    """What a law's loss depends on beside size and tokens: its column's name, unit and meaning, and its least value.
+
+    Values are finite (in observations) and above zero, and not below `at_least`.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    at_least: float = 0.0

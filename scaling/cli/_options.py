@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,6 +43,10 @@ BytesPerToken = Annotated[
     float | None, typer.Option("--bytes-per-token", help="Of the tokenizer; bits per byte need it.", show_default=False)
 ]
 FromCompute = Annotated[bool, typer.Option("--tokens-from-compute", help="Take D = C / (6 N) from the compute column.")]
+Covariates = Annotated[
+    list[str] | None,
+    typer.Option("--covariate", help="What else the law depends on: unique_tokens=25B; repeat it.", show_default=False),
+]
 ValidationSet = Annotated[
     str | None, typer.Option("--validation-set", help="Which set's losses to take, or its name.", show_default=False)
 ]
@@ -103,6 +107,25 @@ def read_counts(text: str, *, field: str) -> list[float]:
     if violations:
         raise InvalidInput(f"--{field} cannot be read.", violations)
     return counts
+
+
+def read_covariates(texts: Sequence[str] | None, *, count: int) -> dict[str, list[float]]:
+    """`["unique_tokens=25B"]` as `count` values by name, one or one a point; raises `InvalidInput`."""
+    found: dict[str, list[float]] = {}
+    violations = []
+    for text in texts or ():
+        name, equals, values = text.partition("=")
+        if not equals or name in found:
+            what = "is given twice" if equals else "write NAME=VALUE"
+            violations.append(Violation("covariate", f"{text!r} given, {what}"))
+            continue
+        read = read_counts(values, field=f"covariate {name}")
+        found[name] = read * count if len(read) == 1 else read
+        if len(found[name]) != count:
+            violations.append(Violation("covariate", f"{len(read)} values of {name} for {count} points"))
+    if violations:
+        raise InvalidInput("The covariates cannot be read: one value, or one a point, is needed.", violations)
+    return found
 
 
 def read_path(*, tokens_per_parameter: float | None, tokens: str | None, compute_optimal: bool) -> AbstractPath:

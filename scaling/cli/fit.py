@@ -98,14 +98,14 @@ def fit(
     from scaling.store import FitStore
     from scaling.store._folder import require_name
 
-    law_class(law)
+    needed = tuple(spec.name for spec in law_class(law).covariates)
     require_name(name)
     place = FitStore(store_root(store))
     if name in place.names() and not replace_existing:  # before the work, not after it
         raise AlreadyExists(f"There is a fit {name!r} in {place.root} already. Choose another name, or give --replace.")
     _require_writable(place.root)
     reading = Reading(
-        columns=parse_columns(columns) if columns else None,
+        columns=parse_columns(columns, covariates=needed) if columns else None,
         size_convention=size_convention,
         loss_unit=loss_unit,
         bytes_per_token=bytes_per_token,
@@ -114,6 +114,7 @@ def fit(
         item_count=read_by_task(item_count, field="item-count"),
         chance=read_by_task(chance, field="chance"),
         metrics=metrics,
+        covariates=needed,
     )
     losses = losses_from_table(LossObservations, _table(runs), reading)
     if drop_first:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scaling.cli._options import (
+    Covariates,
     FitName,
     Json,
     LevelsText,
@@ -19,6 +21,7 @@ from scaling.cli._options import (
     fit_facts,
     open_fit,
     read_counts,
+    read_covariates,
     read_levels,
 )
 from scaling.cli._output import interval_name, note, number_interval, write_json, write_table
@@ -51,6 +54,7 @@ def predict(
     size: SizeText = None,
     tokens: TokensText = None,
     points: PointsFile = None,
+    covariates: Covariates = None,
     tasks: TaskKeys = None,
     levels: LevelsText = "0.05,0.5,0.95",
     store: Store = None,
@@ -64,11 +68,13 @@ def predict(
     from scaling.predict.loss import forecast_loss
     from scaling.predict.score import forecast_score
 
-    sizes, counts = _points(size, tokens, points)
     chosen = read_levels(levels)
     fit = open_fit(name, store)
-    loss = forecast_loss(fit, sizes, counts, levels=chosen)
-    scores = [forecast_score(fit, task, sizes, counts, levels=chosen) for task in tasks or ()]
+    named = [spec.name for spec in fit.loss.law.covariates]
+    sizes, counts, others = _points(size, tokens, points, covariates=named)
+    others |= read_covariates(covariates, count=len(sizes))
+    loss = forecast_loss(fit, sizes, counts, levels=chosen, covariates=others)
+    scores = [forecast_score(fit, task, sizes, counts, levels=chosen, covariates=others) for task in tasks or ()]
     if plot is not None:
         from scaling.figures import draw_loss_law, draw_score_against_loss
 
@@ -84,12 +90,14 @@ def predict(
         _print_score(score)
 
 
-def _points(size: str | None, tokens: str | None, points: str | None) -> tuple[list[float], list[float]]:
-    """Sizes and tokens of one length, from the options or from a JSON list."""
+def _points(
+    size: str | None, tokens: str | None, points: str | None, *, covariates: Sequence[str]
+) -> tuple[list[float], list[float], dict[str, list[float]]]:
+    """Sizes and tokens of one length, from the options or from a JSON list, whose rows may hold covariates too."""
     if (points is None) == (size is None and tokens is None):
         raise InvalidInput("Give --size and --tokens, or --points with a JSON list.")
     if points is not None:
-        return _points_from_json(points)
+        return _points_from_json(points, covariates)
     if size is None or tokens is None:
         raise InvalidInput("A planned run has a size and tokens: give both --size and --tokens.")
     sizes, counts = read_counts(size, field="size"), read_counts(tokens, field="tokens")
@@ -101,10 +109,12 @@ def _points(size: str | None, tokens: str | None, points: str | None) -> tuple[l
         raise InvalidInput(
             f"{len(sizes)} sizes and {len(counts)} token counts were given: give one token count, or one a size."
         )
-    return sizes, counts
+    return sizes, counts, {}
 
 
-def _points_from_json(source: str) -> tuple[list[float], list[float]]:
+def _points_from_json(
+    source: str, covariates: Sequence[str]
+) -> tuple[list[float], list[float], dict[str, list[float]]]:
     if source != "-" and not Path(source).is_file():
         raise NotFound(f"There is no file {source!r}.")
     text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
@@ -113,7 +123,9 @@ def _points_from_json(source: str) -> tuple[list[float], list[float]]:
     except json.JSONDecodeError as error:
         raise InvalidInput(f"The points are no JSON: line {error.lineno}, {error.msg}.") from error
     rows = rows if isinstance(rows, list) else [rows]
-    violations, columns = [], {"size": [], "tokens": []}  # type: ignore[var-annotated]
+    there = [name for name in covariates if any(isinstance(row, dict) and name in row for row in rows)]
+    violations: list[Violation] = []
+    columns: dict[str, list[float]] = {name: [] for name in ("size", "tokens", *there)}
     for index, row in enumerate(rows):
         for field, values in columns.items():
             try:
@@ -125,7 +137,7 @@ def _points_from_json(source: str) -> tuple[list[float], list[float]]:
         raise InvalidInput(
             'The points cannot be read: a JSON list of {"size": 7e9, "tokens": "1T"} is needed.', violations
         )
-    return columns["size"], columns["tokens"]
+    return columns.pop("size"), columns.pop("tokens"), columns
 
 
 def _print_loss(fit: Fit, loss: LossForecast) -> None:

@@ -21,7 +21,8 @@ def loss_findings(
 ) -> list[Finding]:
     """Rows that the law does not explain, and coordinates that rest on their prior."""
     found = []
-    median: Float[Array, "row"] = np.median(posterior.law[..., np.newaxis].log_loss(runs.size, runs.tokens), axis=0)
+    every = posterior.law[..., np.newaxis].log_loss(runs.size, runs.tokens, **runs.covariates)
+    median: Float[Array, "row"] = np.median(every, axis=0)
     scale = np.median(np.hypot(posterior.noise_scale, posterior.run_scale))
     far = np.flatnonzero(np.abs(np.log(runs.loss) - median) > _OUTLIER_SCALES * scale)
     if len(far):

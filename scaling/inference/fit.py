@@ -108,7 +108,13 @@ def _fit_law(
             "n_steps": sample.steps,
             "acceptance_rate": sample.acceptance,
         },
-        observed={"run": np.asarray(loss.run), "size": loss.size, "tokens": loss.tokens, "loss": loss.loss},
+        observed={
+            "run": np.asarray(loss.run),
+            "size": loss.size,
+            "tokens": loss.tokens,
+            "loss": loss.loss,
+            **loss.covariates,
+        },
     )
 
 
@@ -176,5 +182,7 @@ def _require_same_axis(loss: LossObservations, scores: ScoreObservations) -> Non
 
 def _median_coordinates(earlier: Fit, runs: LossObservations) -> dict[str, float]:
     """Reference coordinates of the earlier law's median, centred at the new data's medians, as the fit will be."""
-    at = Reference(*(float(np.exp(np.median(np.log(values)))) for values in (runs.size, runs.tokens, runs.loss)))
+    columns = {"n": runs.size, "d": runs.tokens, "loss": runs.loss, **runs.covariates}
+    middles = {name: float(np.exp(np.median(np.log(values)))) for name, values in columns.items()}
+    at = Reference(middles.pop("n"), middles.pop("d"), middles.pop("loss"), middles)
     return {name: float(np.median(value)) for name, value in earlier.loss.law.at_reference(at).items()}

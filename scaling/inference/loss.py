@@ -63,9 +63,10 @@ def fit_loss(
 
     A sample that misses its gate is drawn again four times as long, then with more warm-up and smaller steps too; a
     longer one is thinned once it has passed. Raises `NotEnoughRuns` where the rows cannot determine the law's
-    coefficients, `FitFailed` where the third sample misses the gate.
+    coefficients, `InvalidInput` where they lack a covariate of it, `FitFailed` where the third sample misses the gate.
     """
     _require_enough(runs, law_class)
+    law_class.checked_covariates(runs.covariates)
     data, run_count = pad_runs(runs)
     findings = [Finding(code=FindingCode.DATA_QUALITY, message=str(warning)) for warning in runs.warnings]
     progress(ProgressEvent("point estimate", 0, 1))
@@ -97,6 +98,7 @@ def pad_runs(runs: LossObservations) -> tuple[LossData, int]:
     reference_n, reference_d, reference_loss = (
         float(np.exp(np.median(np.log(values)))) for values in (runs.size, runs.tokens, runs.loss)
     )
+    middles = {name: float(np.exp(np.median(np.log(values)))) for name, values in runs.covariates.items()}
     missing = bucket_size(len(runs)) - len(runs)
     with float64():
         data = LossData(
@@ -109,13 +111,18 @@ def pad_runs(runs: LossObservations) -> tuple[LossData, int]:
             reference_n=jnp.asarray(reference_n),
             reference_d=jnp.asarray(reference_d),
             reference_loss=jnp.asarray(reference_loss),
+            covariates={
+                name: jnp.asarray(np.pad(values, (0, missing), constant_values=middles[name]))
+                for name, values in runs.covariates.items()
+            },
+            reference_covariates={name: jnp.asarray(value) for name, value in middles.items()},
         )
     return data, run_count
 
 
 def _typical_rows(runs: LossObservations, point: PointEstimate, *, rows: int) -> Bool[Array, "row"]:
     """Rows whose residual from the point estimate lies near the median of their run's."""
-    residual = np.log(runs.loss) - point.law.log_loss(runs.size, runs.tokens)
+    residual = np.log(runs.loss) - point.law.log_loss(runs.size, runs.tokens, **runs.covariates)
     _, index = np.unique(np.asarray(runs.run), return_inverse=True)
     middle = np.asarray([np.median(residual[index == each]) for each in range(index.max() + 1)])
     apart = np.abs(residual - middle[index])
@@ -169,17 +176,13 @@ def _starts(
     centre = unconstrained(law_class, {name: spec.middle() for name, spec in law_class.priors.items()})
     coordinates = [centre]
     if point is not None:
-        coordinates.append(unconstrained(law_class, point.law.at_reference(_reference(data))))
+        coordinates.append(unconstrained(law_class, point.law.at_reference(data.concrete_reference())))
     if start is not None:
         coordinates.append(unconstrained(law_class, dict(start)))
     coordinates += [centre] * (3 - len(coordinates))
     scales = [np.log(NOISE_PRIOR.middle()), *([np.log(RUN_PRIOR.middle())] if run_count else [])]
     tail = np.concatenate([scales, np.zeros(run_count)])
     return np.stack([np.concatenate([each, tail]) for each in coordinates])
-
-
-def _reference(data: LossData) -> Any:
-    return type(data.reference)(float(data.reference_n), float(data.reference_d), float(data.reference_loss))
 
 
 def _sample_until_converged(
@@ -221,7 +224,7 @@ def _posterior(
 ) -> LossPosterior:
     flat = jnp.asarray(sample.draws.reshape(-1, sample.draws.shape[-1]))
     coordinates = {name: np.asarray(value) for name, value in constrained(law_class, flat).items()}
-    law = law_class.from_reference(coordinates, _reference(data))
+    law = law_class.from_reference(coordinates, data.concrete_reference())
     after = len(law_class.priors)
     positive = biject_to(distribution(NOISE_PRIOR).support)
     grouped = flat.shape[-1] > after + 1
@@ -233,7 +236,12 @@ def _posterior(
         run_scale=np.asarray(positive(flat[:, after + 1])) if grouped else np.zeros(len(flat)),
         discrepancy_scale=settings.discrepancy_scale,
         zeta=rng.standard_normal(len(flat)),
-        hull=Hull.of(runs.size, runs.tokens, variables=law_class.variables),
+        hull=Hull.of(
+            runs.size,
+            runs.tokens,
+            variables=law_class.variables,
+            covariates=law_class.needed_covariates(runs.covariates),
+        ),
         size_convention=runs.size_convention,
         validation_set=runs.validation_set,
     )

@@ -18,7 +18,7 @@ from scipy.optimize import minimize, nnls
 from scaling._pytree import Array
 from scaling.errors import FitFailed
 from scaling.inference._numerics import float64
-from scaling.laws import AbstractLaw, AbstractSeparableLaw, Reference
+from scaling.laws import AbstractLaw, AbstractSeparableLaw
 from scaling.models.loss import LossData
 from scaling.priors import distribution
 
@@ -54,7 +54,7 @@ class PointEstimate:
 def _objective_program(law_class: type[AbstractLaw], delta: float) -> Callable[[Any, LossData], Any]:
     def objective(position: Any, data: LossData) -> Any:
         law: Any = law_class.from_reference(constrained(law_class, position), data.reference)
-        residual = jnp.abs(data.log_loss - law.log_loss(data.n, data.d))
+        residual = jnp.abs(data.log_loss - law.log_loss(data.n, data.d, **data.covariates))
         huber = jnp.where(residual < delta, 0.5 * residual**2, delta * (residual - 0.5 * delta))
         return _SCALE * jnp.sum(jnp.where(data.weight, huber, 0.0))
 
@@ -126,7 +126,7 @@ def point_estimate(law_class: type[AbstractLaw], data: LossData, *, delta: float
 
 
 def _law_at(law_class: type[AbstractLaw], position: Any, data: LossData) -> AbstractLaw:
-    reference = Reference(float(data.reference_n), float(data.reference_d), float(data.reference_loss))
+    reference = data.concrete_reference()
     coordinates = {name: np.asarray(value) for name, value in constrained(law_class, jnp.asarray(position)).items()}
     return law_class.from_reference(coordinates, reference)
 
@@ -137,12 +137,13 @@ def _starts(law_class: type[AbstractLaw], data: LossData) -> list[Any]:
         return list(rng.normal(scale=0.7, size=(_STARTS, len(law_class.priors))))
     rows = np.asarray(data.weight)
     n, d, loss = np.asarray(data.n)[rows], np.asarray(data.d)[rows], np.exp(np.asarray(data.log_loss)[rows])
-    reference = Reference(float(data.reference_n), float(data.reference_d), float(data.reference_loss))
+    covariates = {name: np.asarray(values)[rows] for name, values in data.covariates.items()}
+    reference = data.concrete_reference()
     names = law_class.shape_coordinates
     found = []
     for exponents in itertools.product(_GRID, repeat=len(names)):
         shape = dict(zip(names, exponents, strict=True))
-        columns = law_class.columns(shape, n, d, reference)
+        columns = law_class.columns(shape, n, d, reference, **covariates)
         terms, residual = nnls(columns / loss[:, np.newaxis], np.ones_like(loss))  # relative residuals, near log ones
         found.append((residual, shape, terms))
     found.sort(key=lambda entry: entry[0])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, final
 
 from jaxtyping import Float
 
 from scaling._pytree import AbstractTree, Array, array_namespace, field_values
-from scaling.coefficient_specs import Citation, CoefficientSpec
+from scaling.coefficient_specs import Citation, CoefficientSpec, CovariateSpec
 from scaling.errors import InvalidInput, Unanswerable, Violation
 from scaling.prior_specs import PriorSpec
 
@@ -23,11 +23,12 @@ _BISECTIONS = 60  # halves ln 1e30 to 6e-17 of itself: below float64's resolutio
 @final
 @dataclass(frozen=True)
 class Reference:
-    """The point inside the data at which coordinates are centred: size, tokens, loss in nats per token."""
+    """The point inside the data at which coordinates are centred: size, tokens, loss in nats per token, covariates."""
 
     n: float
     d: float
     loss: float
+    covariates: Mapping[str, float] = field(default_factory=dict)
 
 
 class AbstractLaw(AbstractTree, ABC):
@@ -36,6 +37,10 @@ class AbstractLaw(AbstractTree, ABC):
     A field may carry a draw axis; `law[..., None].loss(n, d)` is then draws by points. Every law has
     *reference coordinates*, in which it is sampled: loss at a reference point inside the data, shares of the
     terms there, exponents. They are nearly uncorrelated where the coefficients as published correlate at .999.
+
+    A law that depends on more than size and tokens names its `covariates`; every answer takes them as keywords of
+    those names, arrays like `n` and `d`. Keywords that a law does not know are passed over, as a law in size alone
+    passes over tokens; one that it needs and is not given raises `InvalidInput`.
     """
 
     name: ClassVar[str]
@@ -43,17 +48,18 @@ class AbstractLaw(AbstractTree, ABC):
     formula: ClassVar[str]
     citation: ClassVar[Citation]
     coefficients: ClassVar[tuple[CoefficientSpec, ...]]
+    covariates: ClassVar[tuple[CovariateSpec, ...]] = ()
     priors: ClassVar[Mapping[str, PriorSpec]]  # on the reference coordinates, in their order
 
     @abstractmethod
     def log_loss(
-        self, n: Float[Array, "*point"] | None = None, d: Float[Array, "*point"] | None = None
+        self, n: Float[Array, "*point"] | None = None, d: Float[Array, "*point"] | None = None, **covariates: Array
     ) -> Float[Array, "*point"]:
         """ln L, evaluated as a log-sum-exp so that no term underflows."""
 
     @abstractmethod
-    def limit(self) -> Float[Array, "*draw"]:
-        """Loss as every variable goes to infinity, nats per token."""
+    def limit(self, **covariates: Array) -> Float[Array, "*draw"]:
+        """Loss as size and tokens go to infinity, nats per token."""
 
     @classmethod
     @abstractmethod
@@ -65,31 +71,35 @@ class AbstractLaw(AbstractTree, ABC):
         """Reference coordinates of this law; inverse of `from_reference`."""
 
     def loss(
-        self, n: Float[Array, "*point"] | None = None, d: Float[Array, "*point"] | None = None
+        self, n: Float[Array, "*point"] | None = None, d: Float[Array, "*point"] | None = None, **covariates: Array
     ) -> Float[Array, "*point"]:
         """Loss in nats per token at size `n` and `d` tokens."""
-        log_loss = self.log_loss(n, d)
+        log_loss = self.log_loss(n, d, **covariates)
         return array_namespace(log_loss).exp(log_loss)
 
     def size_at(
-        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf
+        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf, **covariates: Array
     ) -> Float[Array, "*draw"]:
         """Smallest size whose loss at `d` tokens is at most `loss`; `inf` where no size is enough."""
         self._must_depend_on("n", "size")
-        return self.smallest_count(lambda n: self.loss(n, d), loss)
+        return self.smallest_count(lambda n: self.loss(n, d, **covariates), loss)
 
     def tokens_at(
-        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf
+        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf, **covariates: Array
     ) -> Float[Array, "*draw"]:
         """Fewest tokens with which size `n` reaches `loss`; `inf` where no number is enough."""
         self._must_depend_on("d", "token budget")
-        return self.smallest_count(lambda d: self.loss(n, d), loss)
+        return self.smallest_count(lambda d: self.loss(n, d, **covariates), loss)
 
-    def size_at_ratio(self, loss: Float[Array, "*draw"], tokens_per_parameter: float) -> Float[Array, "*draw"]:
+    def size_at_ratio(
+        self, loss: Float[Array, "*draw"], tokens_per_parameter: float, **covariates: Array
+    ) -> Float[Array, "*draw"]:
         """Smallest size that reaches `loss` trained on `tokens_per_parameter` x its size; `inf` where none does."""
-        return self.smallest_count(lambda n: self.loss(n, tokens_per_parameter * n), loss)
+        return self.smallest_count(lambda n: self.loss(n, tokens_per_parameter * n, **covariates), loss)
 
-    def optimum(self, c: Float[Array, "*draw"]) -> tuple[Float[Array, "*draw"], Float[Array, "*draw"]]:
+    def optimum(
+        self, c: Float[Array, "*draw"], **covariates: Array
+    ) -> tuple[Float[Array, "*draw"], Float[Array, "*draw"]]:
         """Compute-optimal size and tokens for `c` FLOPs, $\\arg\\min L(N, D)$ subject to $6 N D = C$.
 
         Raises `Unanswerable` for a law that does not depend on both.
@@ -99,11 +109,11 @@ class AbstractLaw(AbstractTree, ABC):
             "Fit a law in both, such as 'chinchilla', or ask at a fixed number of tokens per parameter."
         )
 
-    def compute_at(self, loss: Float[Array, "*draw"]) -> Float[Array, "*draw"]:
+    def compute_at(self, loss: Float[Array, "*draw"], **covariates: Array) -> Float[Array, "*draw"]:
         """Least training FLOPs that reach `loss`, spent compute-optimally; `inf` where none do."""
 
         def loss_at_optimum(c: Any) -> Any:
-            return self.loss(*self.optimum(c))
+            return self.loss(*self.optimum(c, **covariates), **covariates)
 
         return self.smallest_count(loss_at_optimum, loss)
 
@@ -130,6 +140,38 @@ class AbstractLaw(AbstractTree, ABC):
             enough = loss_of(xp.exp(middle)) <= loss
             low, high = xp.where(enough, low, middle), xp.where(enough, middle, high)
         return xp.where(reachable, xp.exp(high), xp.inf)
+
+    @final
+    @classmethod
+    def needed_covariates(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Of `given`, what this law depends on; raises `InvalidInput` naming every covariate that is missing."""
+        missing = [
+            Violation(spec.name, f"missing: {spec.meaning} ({spec.unit}); give it under this name, or map its column")
+            for spec in cls.covariates
+            if spec.name not in given
+        ]
+        if missing:
+            raise InvalidInput(f"The law {cls.name!r} depends on more than size and tokens: {cls.formula}.", missing)
+        return {spec.name: given[spec.name] for spec in cls.covariates}
+
+    @final
+    @classmethod
+    def checked_covariates(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """`needed_covariates` as float64 arrays; raises `InvalidInput` listing every value out of range too."""
+        import numpy as np
+
+        values = {name: np.asarray(value, np.float64) for name, value in cls.needed_covariates(given).items()}
+        violations = []
+        for spec in cls.covariates:
+            bound = f"{spec.at_least:g} or more" if spec.at_least else "above zero"
+            flat = np.atleast_1d(values[spec.name])
+            violations += [
+                Violation(f"{spec.name}[{index}]", f"{flat.flat[index]:g} given, a finite number {bound} needed")
+                for index in np.flatnonzero(~(np.isfinite(flat) & (flat > 0) & (flat >= spec.at_least)))
+            ]
+        if violations:
+            raise InvalidInput(f"A covariate of the law {cls.name!r} is out of range.", violations)
+        return values
 
     @final
     @classmethod

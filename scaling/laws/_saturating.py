@@ -47,12 +47,12 @@ class AbstractSaturatingPower(AbstractSeparableLaw):
         """x at size `n` and `d` tokens."""
 
     @final
-    def limit(self) -> Any:
+    def limit(self, **covariates: Any) -> Any:
         """$L_\\infty$."""
         return self.l_inf
 
     @final
-    def log_loss(self, n: Any = None, d: Any = None) -> Any:
+    def log_loss(self, n: Any = None, d: Any = None, **covariates: Any) -> Any:
         """$\\ln (e^{\\ln L_\\infty} + e^{\\alpha (\\ln x_0 - \\ln x)})$."""
         x = self.variable_of(n, d)
         x_0 = getattr(self, self.scale_name)
@@ -90,7 +90,7 @@ class AbstractSaturatingPower(AbstractSeparableLaw):
 
     @final
     @classmethod
-    def columns(cls, shape: Mapping[str, Any], n: Any, d: Any, reference: Reference) -> Any:
+    def columns(cls, shape: Mapping[str, Any], n: Any, d: Any, reference: Reference, **covariates: Any) -> Any:
         r"""1 and $(x / x_{ref})^{-\alpha}$."""
         ratio = cls.variable_of(n, d) / cls.variable_of(reference.n, reference.d)
         return np.stack([np.ones_like(ratio), ratio ** -shape["alpha"]], axis=-1)

@@ -24,7 +24,12 @@ class AbstractSeparableLaw(AbstractLaw):
     @classmethod
     @abstractmethod
     def columns(
-        cls, shape: Mapping[str, Any], n: Float[Array, "row"], d: Float[Array, "row"], reference: Reference
+        cls,
+        shape: Mapping[str, Any],
+        n: Float[Array, "row"],
+        d: Float[Array, "row"],
+        reference: Reference,
+        **covariates: Array,
     ) -> Float[Array, "row term"]:
         r"""$\phi_k$ at each row."""
 

@@ -64,7 +64,7 @@ class ChinchillaLaw(AbstractSeparableLaw):
     beta: Float[Array, "*draw"]
 
     def log_loss(
-        self, n: Float[Array, "*point"] | None = None, d: Float[Array, "*point"] | None = None
+        self, n: Float[Array, "*point"] | None = None, d: Float[Array, "*point"] | None = None, **covariates: Array
     ) -> Float[Array, "*point"]:
         r"""$\ln(e^{\ln E} + e^{\ln A - \alpha \ln N} + e^{\ln B - \beta \ln D})$."""
         xp = array_namespace(self.l_inf, n, d)
@@ -72,12 +72,12 @@ class ChinchillaLaw(AbstractSeparableLaw):
         token_term = xp.log(self.b) - self.beta * xp.log(xp.asarray(d))
         return xp.logaddexp(xp.log(self.l_inf), xp.logaddexp(size_term, token_term))
 
-    def limit(self) -> Float[Array, "*draw"]:
+    def limit(self, **covariates: Array) -> Float[Array, "*draw"]:
         """E."""
         return self.l_inf
 
     def size_at(
-        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf
+        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf, **covariates: Array
     ) -> Float[Array, "*draw"]:
         r"""$N = [A / (L - E - B D^{-\beta})]^{1/\alpha}$; `inf` where that is not above zero."""
         xp = array_namespace(self.l_inf, loss, d)
@@ -86,7 +86,7 @@ class ChinchillaLaw(AbstractSeparableLaw):
         return _count_at(left, self.a, self.alpha)
 
     def tokens_at(
-        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf
+        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf, **covariates: Array
     ) -> Float[Array, "*draw"]:
         r"""$D = [B / (L - E - A N^{-\alpha})]^{1/\beta}$; `inf` where that is not above zero."""
         xp = array_namespace(self.l_inf, loss, n)
@@ -94,7 +94,9 @@ class ChinchillaLaw(AbstractSeparableLaw):
         left = loss - self.l_inf - xp.exp(xp.log(self.a) - self.alpha * xp.log(n))
         return _count_at(left, self.b, self.beta)
 
-    def size_at_ratio(self, loss: Float[Array, "*draw"], tokens_per_parameter: float) -> Float[Array, "*draw"]:
+    def size_at_ratio(
+        self, loss: Float[Array, "*draw"], tokens_per_parameter: float, **covariates: Array
+    ) -> Float[Array, "*draw"]:
         r"""Newton's method on $\ln(A N^{-\alpha} + B (rN)^{-\beta}) = \ln(L - E)$ in ln N; `inf` where $L \le E$.
 
         The left side is convex and falls, and at the larger of the two terms' own roots it is not below the right
@@ -114,7 +116,9 @@ class ChinchillaLaw(AbstractSeparableLaw):
             log_n = log_n + total / slope
         return xp.where(reachable, xp.exp(log_n), xp.inf)
 
-    def optimum(self, c: Float[Array, "*draw"]) -> tuple[Float[Array, "*draw"], Float[Array, "*draw"]]:
+    def optimum(
+        self, c: Float[Array, "*draw"], **covariates: Array
+    ) -> tuple[Float[Array, "*draw"], Float[Array, "*draw"]]:
         r"""$N^* = G (C/6)^{\beta/(\alpha+\beta)}$, $D^* = G^{-1} (C/6)^{\alpha/(\alpha+\beta)}$ (Hoffmann 2022, eq. 4).
 
         $G = (\alpha A / (\beta B))^{1/(\alpha+\beta)}$; there $\alpha A N^{-\alpha} = \beta B D^{-\beta}$.
@@ -124,7 +128,7 @@ class ChinchillaLaw(AbstractSeparableLaw):
         log_n = self._log_g() + self.beta / (self.alpha + self.beta) * log_nd
         return xp.exp(log_n), xp.exp(log_nd - log_n)
 
-    def compute_at(self, loss: Float[Array, "*draw"]) -> Float[Array, "*draw"]:
+    def compute_at(self, loss: Float[Array, "*draw"], **covariates: Array) -> Float[Array, "*draw"]:
         r"""$C = 6 [K / (L - E)]^{1/g}$ with $g = \alpha\beta/(\alpha+\beta)$, $K = A G^{-\alpha} + B G^{\beta}$.
 
         The inverse of the loss along the optimum; `inf` where the floor is not below `loss`.
@@ -170,7 +174,7 @@ class ChinchillaLaw(AbstractSeparableLaw):
         }
 
     @classmethod
-    def columns(cls, shape: Mapping[str, Any], n: Any, d: Any, reference: Reference) -> Any:
+    def columns(cls, shape: Mapping[str, Any], n: Any, d: Any, reference: Reference, **covariates: Any) -> Any:
         r"""1, $(N / N_{ref})^{-\alpha}$ and $(D / D_{ref})^{-\beta}$."""
         size_column = (n / reference.n) ** -shape["alpha"]
         return np.stack([np.ones_like(size_column), size_column, (d / reference.d) ** -shape["beta"]], axis=-1)

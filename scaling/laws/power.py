@@ -49,13 +49,15 @@ class PowerLaw(AbstractSaturatingPower):
         return n
 
     def size_at(
-        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf
+        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf, **covariates: Array
     ) -> Float[Array, "*draw"]:
         r"""$N = N_0 (L - L_\infty)^{-1/\alpha}$, whatever the tokens; `inf` where the floor is higher."""
         del d
         return self.variable_at(loss)
 
-    def size_at_ratio(self, loss: Float[Array, "*draw"], tokens_per_parameter: float) -> Float[Array, "*draw"]:
+    def size_at_ratio(
+        self, loss: Float[Array, "*draw"], tokens_per_parameter: float, **covariates: Array
+    ) -> Float[Array, "*draw"]:
         """The same as `size_at`: the law does not depend on tokens."""
         del tokens_per_parameter
         return self.variable_at(loss)

@@ -49,18 +49,18 @@ class ComputePowerLaw(AbstractSaturatingPower):
         return training_flops(n, d)
 
     def size_at(
-        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf
+        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf, **covariates: Array
     ) -> Float[Array, "*draw"]:
         """$N = C(L) / (6 D)$."""
         return self.variable_at(loss) / (FLOPS_PER_PARAMETER_TOKEN * d)
 
     def tokens_at(
-        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf
+        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf, **covariates: Array
     ) -> Float[Array, "*draw"]:
         """$D = C(L) / (6 N)$."""
         return self.variable_at(loss) / (FLOPS_PER_PARAMETER_TOKEN * n)
 
-    def compute_at(self, loss: Float[Array, "*draw"]) -> Float[Array, "*draw"]:
+    def compute_at(self, loss: Float[Array, "*draw"], **covariates: Array) -> Float[Array, "*draw"]:
         r"""$C = C_0 (L - L_\infty)^{-1/\alpha}$; `inf` where the floor is higher."""
         return self.variable_at(loss)
 

@@ -49,7 +49,7 @@ class TokensPowerLaw(AbstractSaturatingPower):
         return d
 
     def tokens_at(
-        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf
+        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf, **covariates: Array
     ) -> Float[Array, "*draw"]:
         r"""$D = D_0 (L - L_\infty)^{-1/\alpha}$, whatever the size; `inf` where the floor is higher."""
         del n

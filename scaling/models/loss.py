@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -30,6 +31,7 @@ class LossData(NamedTuple):
     - `run`: index of the row's run.
     - `typical`: whether the row lies near the rest of its run, as far as a robust look can tell. It only places the
       coordinates of the run effects; every row counts in the likelihood.
+    - `covariates`: what else the law depends on, by name, with the values at the reference in `reference_covariates`.
     """
 
     n: Float[Array, "row"]
@@ -41,11 +43,18 @@ class LossData(NamedTuple):
     reference_n: Float[Array, ""]
     reference_d: Float[Array, ""]
     reference_loss: Float[Array, ""]
+    covariates: Mapping[str, Float[Array, "row"]] = {}
+    reference_covariates: Mapping[str, Float[Array, ""]] = {}
 
     @property
     def reference(self) -> Reference:
         """The point at which the law's coordinates are centred."""
-        return Reference(self.reference_n, self.reference_d, self.reference_loss)
+        return Reference(self.reference_n, self.reference_d, self.reference_loss, self.reference_covariates)
+
+    def concrete_reference(self) -> Reference:
+        """`reference` in plain floats."""
+        covariates = {name: float(value) for name, value in self.reference_covariates.items()}
+        return Reference(float(self.reference_n), float(self.reference_d), float(self.reference_loss), covariates)
 
 
 def loss_model(law_class: type[AbstractLaw], data: LossData, *, run_count: int = 0) -> None:
@@ -58,7 +67,7 @@ def loss_model(law_class: type[AbstractLaw], data: LossData, *, run_count: int =
     coordinates = {name: numpyro.sample(name, distribution(spec)) for name, spec in law_class.priors.items()}
     law: Any = law_class.from_reference(coordinates, data.reference)
     noise = numpyro.sample("noise_scale", distribution(NOISE_PRIOR))
-    mean = law.log_loss(data.n, data.d)
+    mean = law.log_loss(data.n, data.d, **data.covariates)
     if run_count:
         scale = numpyro.sample("run_scale", distribution(RUN_PRIOR))
         residual = data.log_loss - mean

@@ -110,8 +110,10 @@ ROLES: Mapping[str, Role] = {
 }
 
 
-def parse_columns(text: str) -> dict[str, str]:
+def parse_columns(text: str, *, covariates: Sequence[str] = ()) -> dict[str, str]:
     """Read `size=params,tokens=D*1e9` as a mapping from role to header (with an optional factor).
+
+    The names of `covariates` are roles too.
 
     Raises `InvalidInput` for a part that is no `role=header`, an unknown role or one given twice.
     """
@@ -126,7 +128,7 @@ def parse_columns(text: str) -> dict[str, str]:
             violations.append(Violation(f"columns, {part!r}", f"{role!r} is given twice"))
         else:
             columns[role] = header
-    violations += _unknown_roles(columns)
+    violations += _unknown_roles(columns, covariates)
     if violations:
         raise InvalidInput("The column mapping cannot be read.", violations)
     return columns
@@ -139,15 +141,17 @@ def resolve(
     optional: Iterable[str],
     columns: Mapping[str, str] | None = None,
     size_convention: SizeConvention | None = None,
+    covariates: Sequence[str] = (),
 ) -> dict[str, Source]:
     """Find the header of each role; raises `InvalidObservations` that lists every column not found at once.
 
     - `columns`: role to header, as given by the user; `header*1e9` brings billions to counts.
     - `size_convention`: decides between `nonembedding_size` and `total_size` where a table has both.
+    - `covariates`: names that are roles too; each is read from a column of its name, or from one mapped to it.
     """
     columns = dict(columns or {})
     required, optional = tuple(required), tuple(optional)
-    violations = _unknown_roles(columns)
+    violations = _unknown_roles(columns, covariates)
     sources: dict[str, Source] = {}
     for name in (*required, *optional):
         if name in columns:
@@ -164,7 +168,7 @@ def resolve(
         elif own:
             sources[name] = Source(own[0])
         elif name in required:
-            violations.append(Violation(f"column {name!r}", _missing(ROLES[name], headers)))
+            violations.append(Violation(f"column {name!r}", _missing(_role(name), headers)))
     if violations:
         raise InvalidObservations("The table's columns do not say what they hold.", violations)
     return sources
@@ -203,7 +207,7 @@ def _mapped(text: str, headers: Sequence[str]) -> Source | None:
 
 
 def _own_headers(name: str, headers: Sequence[str], convention: SizeConvention | None) -> list[str]:
-    found = [header for header in headers if header in ROLES[name].own_names]
+    found = [header for header in headers if header in _role(name).own_names]
     if name == "size" and len(found) > 1 and convention is not None:
         return [header for header in found if SIZE_NAMES[header] is convention] or found
     return found
@@ -224,9 +228,13 @@ def _there_are(headers: Sequence[str]) -> str:
     return f"The table has: {shown or 'no columns'}."
 
 
-def _unknown_roles(columns: Mapping[str, str]) -> list[Violation]:
+def _role(name: str) -> Role:
+    return ROLES[name] if name in ROLES else Role(name, "a covariate of the law", (name,))
+
+
+def _unknown_roles(columns: Mapping[str, str], covariates: Sequence[str]) -> list[Violation]:
     return [
-        Violation(f"columns, {role!r}", f"no such role; there are {', '.join(ROLES)}")
+        Violation(f"columns, {role!r}", f"no such role; there are {', '.join((*ROLES, *covariates))}")
         for role in columns
-        if role not in ROLES
+        if role not in ROLES and role not in covariates
     ]

@@ -28,6 +28,7 @@ class LossObservations:
     - `size`: parameters, counted as `size_convention` says.
     - `tokens`: training tokens seen, repeats included.
     - `loss`: validation loss in nats per token on `validation_set`.
+    - `covariates`: what else the loss depends on, by name, one number above zero a row; a law says which it needs.
     - `warnings`: what the reader noticed; no part of the content.
 
     Raises `InvalidObservations` for columns of unequal length and for values that are not finite and above zero.
@@ -40,11 +41,13 @@ class LossObservations:
     size_convention: SizeConvention = SizeConvention.UNSPECIFIED
     validation_set: str = "unspecified"
     warnings: tuple[DataWarning, ...] = field(default=(), repr=False)
+    covariates: Mapping[str, Float[Array, " row"]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "run", tuple(self.run))
         object.__setattr__(self, "size_convention", SizeConvention(self.size_convention))
         violations = freeze_columns(self, ("size", "tokens", "loss"), length=len(self.run))
+        violations += _freeze_covariates(self)
         if violations:
             raise InvalidObservations("These losses cannot be observations.", violations)
 
@@ -55,7 +58,12 @@ class LossObservations:
     def digest(self) -> str:
         """SHA-256 of the content: independent of row order and of the file it came from."""
         stated = {"size_convention": self.size_convention.value, "validation_set": self.validation_set}
-        return content_digest("losses 1", stated, run=self.run, numbers=(self.size, self.tokens, self.loss))
+        numbers = (self.size, self.tokens, self.loss)
+        if self.covariates:
+            names = sorted(self.covariates)
+            stated["covariates"] = ",".join(names)
+            numbers += tuple(self.covariates[name] for name in names)
+        return content_digest("losses 1", stated, run=self.run, numbers=numbers)
 
     def runs(self) -> tuple[str, ...]:
         """The run labels, each once, in order of appearance."""
@@ -71,10 +79,11 @@ class LossObservations:
             loss=self.loss[chosen],
             size_convention=self.size_convention,
             validation_set=self.validation_set,
+            covariates={name: values[chosen] for name, values in self.covariates.items()},
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """A pandas frame that `from_frame` reads back to the same content."""
+        """A pandas frame that `from_frame` reads back to the same content, its `covariates` named."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -83,6 +92,7 @@ class LossObservations:
                 "size": self.size,
                 "tokens": self.tokens,
                 "loss_nats_per_token": self.loss,
+                **self.covariates,
                 "size_convention": self.size_convention.value,
                 "validation_set": self.validation_set,
             }
@@ -99,6 +109,7 @@ class LossObservations:
         bytes_per_token: float | None = None,
         tokens_from_compute: bool = False,
         validation_set: str | None = None,
+        covariates: Sequence[str] = (),
     ) -> Self:
         """Read a pandas frame as `read_loss_observations` reads a file; faults name the row, counted from 1."""
         from scaling.observations._tables import table_from_frame
@@ -111,8 +122,29 @@ class LossObservations:
             bytes_per_token=bytes_per_token,
             tokens_from_compute=tokens_from_compute,
             validation_set=validation_set,
+            covariates=tuple(covariates),
         )
         return losses_from_table(cls, table_from_frame(frame), reading)
+
+
+def _freeze_covariates(observations: LossObservations) -> list[Violation]:
+    """Make the covariates read-only float64 arrays of one length; every fault found, by row counted from 1."""
+    columns: dict[str, Float[Array, " row"]] = {}
+    violations = []
+    for name, given in observations.covariates.items():
+        values = np.array(given, dtype=np.float64)
+        values.setflags(write=False)
+        columns[name] = values
+        if values.shape != (len(observations),):
+            needed = f"{len(observations)} values needed, one per run label"
+            violations.append(Violation(name, f"shape {values.shape} given, {needed}"))
+            continue
+        violations += [
+            Violation(f"row {row + 1}, {name}", f"{values[row]:g} given, a finite number above zero needed")
+            for row in np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+        ]
+    object.__setattr__(observations, "covariates", columns)
+    return violations
 
 
 def freeze_columns(

@@ -33,6 +33,7 @@ class Reading:
     - `tokens_from_compute`: take D = C / (6 N) from the compute column.
     - `validation_set`: which rows to take where the table has several sets, or the set's name where it has no column.
     - `item_count`, `chance`: for scores whose table does not carry them; one number, or one by task.
+    - `covariates`: names of further columns of numbers that the law asked for depends on; for losses.
     - `metrics`: the metrics to take; others (log-likelihoods, say, which are no scores) are passed over.
 
     Raises `InvalidInput` for an unknown convention or unit.
@@ -47,6 +48,7 @@ class Reading:
     item_count: float | Mapping[str, float] | None = None
     chance: float | Mapping[str, float] | None = None
     metrics: Sequence[str] | None = None
+    covariates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in (("size_convention", SizeConvention), ("loss_unit", LossUnit)):
@@ -67,6 +69,7 @@ def read_loss_observations(
     bytes_per_token: float | None = None,
     tokens_from_compute: bool = False,
     validation_set: str | None = None,
+    covariates: Sequence[str] = (),
 ) -> LossObservations:
     """Read losses from CSV, TSV, Parquet, JSON or JSON lines; see `Reading` for the arguments.
 
@@ -79,6 +82,7 @@ def read_loss_observations(
         bytes_per_token=bytes_per_token,
         tokens_from_compute=tokens_from_compute,
         validation_set=validation_set,
+        covariates=tuple(covariates),
     )
     return losses_from_table(LossObservations, table_from_file(path), reading)
 
@@ -142,8 +146,12 @@ class _Checkpoints:
 
 def losses_from_table(cls: type[LossObservations], table: RawTable, reading: Reading) -> LossObservations:
     """Build `cls` from a raw table; raises `InvalidObservations` with every bad row, `UnitMismatch`."""
-    read = _checkpoints(table, reading, required=(), optional=())
-    keys = list(zip(read.run, read.size.tolist(), read.tokens.tolist(), strict=True))
+    read = _checkpoints(table, reading, required=reading.covariates, optional=())
+    covariates = {name: _checks.numbers(read.table, read.sources[name], read.violations) for name in reading.covariates}
+    for name, values in covariates.items():
+        _checks.must_be_positive(read.table, read.sources[name], values, read.violations)
+    others = [values.tolist() for values in covariates.values()]
+    keys: list[tuple[Any, ...]] = list(zip(read.run, read.size.tolist(), read.tokens.tolist(), *others, strict=True))
     if "run" not in read.sources:  # unlabelled rows are runs of their own: only a row equal in all repeats another
         keys = [(*key[1:], loss) for key, loss in zip(keys, read.loss.tolist(), strict=True)]
     keep, warnings = _checks.repeated_rows(read.table, keys, read.loss, read.violations)
@@ -157,6 +165,7 @@ def losses_from_table(cls: type[LossObservations], table: RawTable, reading: Rea
         size_convention=read.size_convention,
         validation_set=read.validation_set,
         warnings=tuple(warnings),
+        covariates={name: values[keep] for name, values in covariates.items()},
     )
 
 
@@ -210,6 +219,7 @@ def _checkpoints(
         optional=("run", "validation_set", "size_convention", *optional),
         columns=reading.columns,
         size_convention=reading.size_convention,
+        covariates=reading.covariates,
     )
     table, validation_set = _one_validation_set(table, sources.get("validation_set"), reading.validation_set)
     convention = _one_convention(table, sources, reading.size_convention)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self, final
 
@@ -58,27 +59,34 @@ class LossPosterior:
             zeta=self.zeta[draws],
         )
 
-    def trend(self, n: Float[Array, "*point"], d: Float[Array, "*point"]) -> Float[Array, "draw *point"]:
+    def trend(
+        self, n: Float[Array, "*point"], d: Float[Array, "*point"], **covariates: Array
+    ) -> Float[Array, "draw *point"]:
         r"""Loss of a typical run, without run effect and noise: $L(N, D; \theta)\, e^{\sqrt{h} s \zeta}$."""
         n, d = np.asarray(n, dtype=np.float64), np.asarray(d, dtype=np.float64)
         to_points = (slice(None), *(np.newaxis,) * max(n.ndim, d.ndim))
-        error = np.sqrt(self.hull.distance(n, d)) * self.discrepancy_scale * self.zeta[to_points]
-        loss: Float[Array, "draw *point"] = np.exp(self.law[to_points].log_loss(n, d) + error)
+        error = np.sqrt(self._distance(n, d, covariates)) * self.discrepancy_scale * self.zeta[to_points]
+        loss: Float[Array, "draw *point"] = np.exp(self.law[to_points].log_loss(n, d, **covariates) + error)
         return loss
 
-    def trend_of_draws(self, n: Float[Array, "draw"], d: Float[Array, "draw"]) -> Float[Array, "draw"]:
+    def trend_of_draws(
+        self, n: Float[Array, "draw"], d: Float[Array, "draw"], **covariates: Array
+    ) -> Float[Array, "draw"]:
         """`trend` where each draw has its own size and tokens."""
-        error = np.sqrt(self.hull.distance(n, d)) * self.discrepancy_scale * self.zeta
-        loss: Float[Array, "draw"] = np.exp(self.law.log_loss(n, d) + error)
+        error = np.sqrt(self._distance(n, d, covariates)) * self.discrepancy_scale * self.zeta
+        loss: Float[Array, "draw"] = np.exp(self.law.log_loss(n, d, **covariates) + error)
         return loss
 
     def predictive(
-        self, n: Float[Array, "*point"], d: Float[Array, "*point"], *, rng: np.random.Generator
+        self, n: Float[Array, "*point"], d: Float[Array, "*point"], *, rng: np.random.Generator, **covariates: Array
     ) -> Float[Array, "draw *point"]:
         """What one new run would show: `trend` with a run effect (one a draw) and observation noise (one a point)."""
-        trend = self.trend(n, d)
+        trend = self.trend(n, d, **covariates)
         to_points = (slice(None), *(np.newaxis,) * (trend.ndim - 1))
         run = self.run_scale * rng.standard_normal(self.draw_count)
         noise = self.noise_scale[to_points] * rng.standard_t(NOISE_DEGREES_OF_FREEDOM, size=trend.shape)
         loss: Float[Array, "draw *point"] = trend * np.exp(run[to_points] + noise)
         return loss
+
+    def _distance(self, n: Array, d: Array, covariates: Mapping[str, Array]) -> Array:
+        return self.hull.distance(n, d, **self.law.needed_covariates(covariates))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -44,30 +44,42 @@ def forecast_loss(
     d: Float[Array, "point"] | float,
     *,
     levels: Sequence[float] = DEFAULT_LEVELS,
+    covariates: Mapping[str, Float[Array, "point"] | float] | None = None,
 ) -> LossForecast:
-    """Loss at each size `n` trained on `d` tokens.
+    """Loss at each size `n` trained on `d` tokens, at `covariates` (by name) where the law depends on any.
 
-    A published point estimate gives every level the same value. Raises `InvalidInput` listing every size, token count
-    or level out of range.
+    A published point estimate gives every level the same value. Raises `InvalidInput` listing every size, token count,
+    level or covariate out of range, and every covariate of the law that is missing.
     """
-    sizes, tokens = np.broadcast_arrays(
-        np.atleast_1d(np.asarray(n, dtype=np.float64)), np.atleast_1d(np.asarray(d, dtype=np.float64))
-    )
-    require_counts(size=sizes, tokens=tokens)
+    sizes, tokens, others = planned_points(fit, n, d, covariates)
     require_levels(levels)
     posterior = fit.for_queries().loss
     # The stream is fixed: the same question to the same fit has one answer.
     rng = np.random.default_rng([fit.version, 2])
-    distance = posterior.hull.distance(sizes, tokens)
+    distance = posterior.hull.distance(sizes, tokens, **others)
     return LossForecast(
         n=sizes,
         d=tokens,
         levels=tuple(levels),
-        trend_quantiles=sorted_quantiles(posterior.trend(sizes, tokens), levels),
-        run_quantiles=sorted_quantiles(posterior.predictive(sizes, tokens, rng=rng), levels),
+        trend_quantiles=sorted_quantiles(posterior.trend(sizes, tokens, **others), levels),
+        run_quantiles=sorted_quantiles(posterior.predictive(sizes, tokens, rng=rng, **others), levels),
         distance=distance,
         beyond_calibrated=distance > CALIBRATED_E_FOLDS,
     )
+
+
+def planned_points(
+    fit: Fit,
+    n: Float[Array, "point"] | float,
+    d: Float[Array, "point"] | float,
+    covariates: Mapping[str, Float[Array, "point"] | float] | None,
+) -> tuple[Float[Array, "point"], Float[Array, "point"], dict[str, Float[Array, "point"]]]:
+    """Sizes, tokens and the covariates that the fit's law needs, as arrays of one shape; raises `InvalidInput`."""
+    checked = fit.loss.law.checked_covariates(covariates or {})
+    given = [np.atleast_1d(np.asarray(each, dtype=np.float64)) for each in (n, d, *checked.values())]
+    sizes, tokens, *others = np.broadcast_arrays(*given)
+    require_counts(size=sizes, tokens=tokens)
+    return sizes, tokens, dict(zip(checked, others, strict=True))
 
 
 def sorted_quantiles(draws: Float[Array, "draw *point"], levels: Sequence[float]) -> Float[Array, "level *point"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from scaling._pytree import Array
 from scaling.posterior import Fit, LossPosterior, ScorePosterior
-from scaling.predict.loss import DEFAULT_LEVELS, require_counts, require_levels, sorted_quantiles
+from scaling.predict.loss import DEFAULT_LEVELS, planned_points, require_levels, sorted_quantiles
 
 
 @final
@@ -44,22 +44,22 @@ def forecast_score(
     d: Float[Array, "point"] | float,
     *,
     levels: Sequence[float] = DEFAULT_LEVELS,
+    covariates: Mapping[str, Float[Array, "point"] | float] | None = None,
 ) -> ScoreForecast:
     """Score on `task` at each size `n` trained on `d` tokens: draws of the law and of the link together.
 
+    `covariates` are those of `forecast_loss`.
+
     Raises `NotFound` for a task without scores, `InvalidInput` listing every size, token count or level out of range.
     """
-    sizes, tokens = np.broadcast_arrays(
-        np.atleast_1d(np.asarray(n, dtype=np.float64)), np.atleast_1d(np.asarray(d, dtype=np.float64))
-    )
-    require_counts(size=sizes, tokens=tokens)
+    sizes, tokens, others = planned_points(fit, n, d, covariates)
     require_levels(levels)
     score = fit.score(task)
     law = paired_law(fit, score)
     rng = np.random.default_rng([fit.version, 3])  # the same question to the same fit has one answer
-    loss = law.trend(sizes, tokens)
+    loss = law.trend(sizes, tokens, **others)
     typical = score.score_at(loss)
-    new_run = score.new_run_score_at(law.predictive(sizes, tokens, rng=rng), rng=rng)
+    new_run = score.new_run_score_at(law.predictive(sizes, tokens, rng=rng, **others), rng=rng)
     flat = np.asarray(np.isneginf(score.onset))[:, np.newaxis]
     emerged = (typical - score.floor_scores()[:, np.newaxis] > score.onset_points) & ~flat
     return ScoreForecast(

@@ -68,6 +68,7 @@ class ObservationFile(BaseModel):
     tokens_from_compute: bool = False
     validation_set: str | None = None
     metrics: tuple[str, ...] | None = None
+    covariates: tuple[str, ...] | None = None
 
     def reading(self) -> dict[str, Any]:
         """The keywords of the reader."""

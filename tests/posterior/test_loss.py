@@ -72,3 +72,16 @@ def test_a_new_run_scatters_more_than_the_trend():
     # Run effect .004 and Student-t(4) noise of variance 2 x .004^2.
     assert np.std(predictive, axis=0) == pytest.approx(0.004 * np.sqrt(3), rel=0.15)
     assert np.corrcoef(predictive.T)[0, 1] == pytest.approx(1 / 3, abs=0.1)  # one run effect a draw, noise a point
+
+
+def test_a_covariate_beyond_its_range_counts_as_distance():
+    hull = Hull.of(
+        np.asarray([1e8, 1e9]),
+        np.asarray([1e10, 1e10]),
+        variables=("n", "d"),
+        covariates={"unique_tokens": np.asarray([1e9, 4e9])},
+    )
+    inside = {"n": np.asarray([5e8]), "d": np.asarray([1e10])}
+    assert hull.distance(**inside, unique_tokens=2e9) == 0.0
+    assert hull.distance(**inside, unique_tokens=np.asarray([1e9 / np.e**2])) == pytest.approx(2.0)
+    assert hull.distance(**inside, unique_tokens=np.asarray([4e9 * np.e])) == pytest.approx(1.0)
