@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, final
 
@@ -11,6 +10,7 @@ import numpy as np
 from scaling._pytree import array_namespace
 from scaling.coefficient_specs import Citation
 from scaling.laws._law import Reference
+from scaling.laws._one_variable import AbstractOneVariableLaw
 from scaling.laws._separable import AbstractSeparableLaw
 from scaling.prior_specs import LogitNormal, LogNormal, Normal, PriorSpec
 
@@ -32,7 +32,7 @@ def exponent_prior(median: float) -> LogNormal:
     return LogNormal(median=median, scale=0.2)
 
 
-class AbstractSaturatingPower(AbstractSeparableLaw):
+class AbstractSaturatingPower(AbstractOneVariableLaw, AbstractSeparableLaw):
     r"""$L(x) = L_\infty + (x_0 / x)^{\alpha}$, computed as $L_\infty + e^{-\alpha (\ln x - \ln x_0)}$."""
 
     scale_name: ClassVar[str]  # the field that holds x_0
@@ -40,11 +40,6 @@ class AbstractSaturatingPower(AbstractSeparableLaw):
 
     l_inf: Any
     alpha: Any
-
-    @staticmethod
-    @abstractmethod
-    def variable_of(n: Any, d: Any) -> Any:
-        """x at size `n` and `d` tokens."""
 
     @final
     def limit(self, **covariates: Any) -> Any:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, final
+from typing import final
 
 from jaxtyping import Float
 
 from scaling._pytree import Array, pytree
 from scaling.coefficient_specs import CoefficientSpec
-from scaling.compute import FLOPS_PER_PARAMETER_TOKEN, training_flops
+from scaling.laws._one_variable import AbstractInCompute
 from scaling.laws._saturating import FLOOR_PRIORS, HENIGHAN_2020, AbstractSaturatingPower, exponent_prior
 
 
 @final
 @pytree
-class ComputePowerLaw(AbstractSaturatingPower):
+class ComputePowerLaw(AbstractInCompute, AbstractSaturatingPower):
     r"""Loss falls as a power of training compute towards a floor.
 
     $L(C) = L_\infty + (C_0 / C)^{\alpha}$ with $C = 6 N D$, for runs split between size and tokens by one rule.
@@ -28,7 +27,6 @@ class ComputePowerLaw(AbstractSaturatingPower):
     """
 
     name = "power_compute"
-    variables = ("n", "d")
     formula = "L(C) = L_inf + (C_0 / C)^alpha, C = 6 N D"
     citation = HENIGHAN_2020
     scale_name = "c_0"
@@ -42,27 +40,6 @@ class ComputePowerLaw(AbstractSaturatingPower):
     l_inf: Float[Array, "*draw"]
     c_0: Float[Array, "*draw"]
     alpha: Float[Array, "*draw"]
-
-    @staticmethod
-    def variable_of(n: Any, d: Any) -> Any:
-        """$C = 6 N D$."""
-        return training_flops(n, d)
-
-    def size_at(
-        self, loss: Float[Array, "*draw"], d: Float[Array, "*draw"] | float = math.inf, **covariates: Array
-    ) -> Float[Array, "*draw"]:
-        """$N = C(L) / (6 D)$."""
-        return self.variable_at(loss) / (FLOPS_PER_PARAMETER_TOKEN * d)
-
-    def tokens_at(
-        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf, **covariates: Array
-    ) -> Float[Array, "*draw"]:
-        """$D = C(L) / (6 N)$."""
-        return self.variable_at(loss) / (FLOPS_PER_PARAMETER_TOKEN * n)
-
-    def compute_at(self, loss: Float[Array, "*draw"], **covariates: Array) -> Float[Array, "*draw"]:
-        r"""$C = C_0 (L - L_\infty)^{-1/\alpha}$; `inf` where the floor is higher."""
-        return self.variable_at(loss)
 
 
 LAW = ComputePowerLaw

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, final
+from typing import final
 
 from jaxtyping import Float
 
 from scaling._pytree import Array, pytree
 from scaling.coefficient_specs import CoefficientSpec
+from scaling.laws._one_variable import AbstractInTokens
 from scaling.laws._saturating import FLOOR_PRIORS, HENIGHAN_2020, AbstractSaturatingPower, exponent_prior
 
 
 @final
 @pytree
-class TokensPowerLaw(AbstractSaturatingPower):
+class TokensPowerLaw(AbstractInTokens, AbstractSaturatingPower):
     r"""Loss falls as a power of tokens towards a floor.
 
     $L(D) = L_\infty + (D_0 / D)^{\alpha}$, for runs of one size or of sizes large enough not to matter.
@@ -27,7 +27,6 @@ class TokensPowerLaw(AbstractSaturatingPower):
     """
 
     name = "power_tokens"
-    variables = ("d",)
     formula = "L(D) = L_inf + (D_0 / D)^alpha"
     citation = HENIGHAN_2020
     scale_name = "d_0"
@@ -41,19 +40,6 @@ class TokensPowerLaw(AbstractSaturatingPower):
     l_inf: Float[Array, "*draw"]
     d_0: Float[Array, "*draw"]
     alpha: Float[Array, "*draw"]
-
-    @staticmethod
-    def variable_of(n: Any, d: Any) -> Any:
-        """D."""
-        del n
-        return d
-
-    def tokens_at(
-        self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf, **covariates: Array
-    ) -> Float[Array, "*draw"]:
-        r"""$D = D_0 (L - L_\infty)^{-1/\alpha}$, whatever the size; `inf` where the floor is higher."""
-        del n
-        return self.variable_at(loss)
 
 
 LAW = TokensPowerLaw
