@@ -17,7 +17,7 @@ from scaling._pytree import Array
 from scaling.compute import training_flops
 from scaling.emergence import AbstractPath, ComputeOptimal
 from scaling.errors import InvalidInput, StoreUnavailable, Unanswerable
-from scaling.observations import ScoreObservations
+from scaling.observations import LossObservations, ScoreObservations
 from scaling.plan import split
 from scaling.posterior import Fit, LossPosterior
 from scaling.predict.emergence import forecast_emergence
@@ -27,6 +27,8 @@ from scaling.predict.score import forecast_score
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from scaling.estimators import FrontierEstimate
 
 FORMATS = (".png", ".svg", ".pdf")
 _LEVELS = (0.05, 0.5, 0.95)
@@ -132,6 +134,46 @@ def draw_emergence(
     upper.set_title(f"{task}: {answer.verdict.replace('_', ' ')}", fontsize=10)
     _legend(upper)
     _legend(lower)
+    _save(figure, out)
+
+
+def draw_frontier(estimate: FrontierEstimate, runs: LossObservations, out: Path) -> None:
+    """Two panels: loss against size at each compute with the minima; N* against compute with the power law's band.
+
+    For the envelope the left panel holds the training curves' points and the sizes that win.
+    """
+    figure = _figure(out)
+    figure.set_size_inches(10, 4.6)
+    left, right = figure.subplots(1, 2)
+    log_c = np.log10(training_flops(runs.size, runs.tokens))
+    points = left.scatter(runs.size, runs.loss, c=log_c, s=10, cmap="viridis", zorder=3)
+    figure.colorbar(points, ax=left, label="log10 compute, FLOPs")
+    for curve in estimate.curves:
+        left.plot(curve.size, curve.loss, color=_QUIET, lw=0.7)
+    left.plot(
+        [each.size for each in estimate.minima],
+        [each.loss for each in estimate.minima],
+        "*",
+        color=_MARK,
+        ms=9,
+        label="lowest loss",
+        zorder=4,
+    )
+    left.set(xscale="log", yscale="log", xlabel="size, parameters", ylabel="loss, nats per token")
+    _plain_ticks(left)
+    compute = np.array([each.compute for each in estimate.minima])
+    grid = np.geomspace(compute.min(), compute.max() * _BEYOND, _GRID)
+    low, high = np.stack([estimate.size_quantiles(each, (_LEVELS[0], _LEVELS[-1])) for each in grid], axis=1)
+    right.fill_between(grid, low, high, color=_BAND, alpha=0.5, lw=0, label="90 %")
+    right.plot(grid, [estimate.size_at(each) for each in grid], color=_INK, label=f"N* ~ C^{estimate.exponent:.3f}")
+    spread = np.stack([each.size_quantiles((_LEVELS[0], _LEVELS[-1])) for each in estimate.minima], axis=1)
+    sizes = np.array([each.size for each in estimate.minima])
+    error = np.maximum(0.0, np.stack([sizes - spread[0], spread[1] - sizes]))
+    right.errorbar(compute, sizes, yerr=error, fmt="*", color=_MARK, ms=8, capsize=3, label="minima, 90 %", zorder=4)
+    right.set(xscale="log", yscale="log", xlabel="training compute, FLOPs", ylabel="N*, parameters")
+    right.set_title(f"{estimate.estimator}", fontsize=10)
+    for axes in (left, right):
+        _legend(axes)
     _save(figure, out)
 
 

@@ -12,7 +12,20 @@ from typer.core import TyperGroup
 
 from scaling.errors import Unanswerable
 
-_ORDER = ("demo", "fit", "predict", "emerge", "plan", "pretrain", "fits", "datasets", "serve", "cite")
+_ORDER = (
+    "demo",
+    "fit",
+    "predict",
+    "emerge",
+    "plan",
+    "frontier",
+    "import",
+    "pretrain",
+    "fits",
+    "datasets",
+    "serve",
+    "cite",
+)
 
 
 class _Commands(TyperGroup):

@@ -58,10 +58,24 @@ def ladder_rows(*, sizes=(1e6, 4e6, 1.6e7, 6.4e7), checkpoints=8, seed=3) -> tup
     return runs, scores
 
 
+def isoflop_rows(*, seed=5) -> list[str]:
+    """Lines of isoflop.csv: seven sizes at each of four budgets on Chinchilla's law (a = .37 / .72)."""
+    rng = np.random.default_rng(seed)
+    rows = ["size,tokens,loss"]
+    for compute in (1e17, 3e17, 1e18, 3e18):
+        best = 0.12 * (compute / 6.0) ** (0.37 / 0.72)
+        for size in best * np.geomspace(0.25, 4.0, 7):
+            tokens = compute / (6.0 * size)
+            loss = 1.8 + 480 / size**0.35 + 2100 / tokens**0.37 + 0.003 * rng.standard_normal()
+            rows.append(f"{size:.0f},{tokens:.0f},{loss:.5f}")
+    return rows
+
+
 @pytest.fixture
 def ladder(tmp_path) -> Path:
-    """runs.csv and scores.csv in the folder where commands run."""
+    """runs.csv, scores.csv and isoflop.csv in the folder where commands run."""
     runs, scores = ladder_rows()
     (tmp_path / "runs.csv").write_text("\n".join(runs) + "\n")
     (tmp_path / "scores.csv").write_text("\n".join(scores) + "\n")
+    (tmp_path / "isoflop.csv").write_text("\n".join(isoflop_rows()) + "\n")
     return tmp_path
