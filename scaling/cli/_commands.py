@@ -39,7 +39,7 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         del ctx
         if cmd_name in _module_names():
-            app = importlib.import_module(f"scaling.cli.{cmd_name}").app
+            app = importlib.import_module(f"scaling.cli.{_module_names()[cmd_name]}").app
         elif cmd_name in _entry_points():
             app = _loaded(_entry_points()[cmd_name])
         else:
@@ -90,9 +90,11 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _module_names() -> tuple[str, ...]:
+def _module_names() -> dict[str, str]:
+    """Module by command; a module whose command is a word of Python's carries an underscore after it."""
     package = importlib.import_module("scaling.cli")
-    return tuple(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
+    modules = (module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
+    return {name.rstrip("_"): name for name in modules}
 
 
 def _entry_points() -> dict[str, EntryPoint]:

@@ -5,7 +5,7 @@ in and out by `from_frame` and `to_frame`.
 """
 
 from scaling.observations._columns import parse_columns
-from scaling.observations._warnings import DataWarning
+from scaling.observations._warnings import DataReason, DataWarning
 from scaling.observations.losses import LossObservations
 from scaling.observations.reading import (
     loss_observations_from_rows,
@@ -16,6 +16,7 @@ from scaling.observations.reading import (
 from scaling.observations.scores import ScoreObservations
 
 __all__ = [
+    "DataReason",
     "DataWarning",
     "LossObservations",
     "ScoreObservations",

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from scaling._pytree import Array
-from scaling.errors import InvalidInput, InvalidObservations, Violation
+from scaling.errors import InvalidInput, InvalidObservations, UnitMismatch, Violation
 from scaling.observations._columns import Source
 from scaling.observations._tables import RawTable
-from scaling.observations._warnings import DataWarning
+from scaling.observations._warnings import DataReason, DataWarning
 from scaling.units import format_count, parse_count
 
 # A network trained on fewer tokens than this per parameter has learnt next to nothing; published runs lie between
@@ -25,6 +25,7 @@ _LARGEST_VOCABULARY_LOSS = math.log(1e6)
 _SMALLEST_NETWORK = 1e3
 _UNITS = (("millions", 1e6), ("billions", 1e9), ("trillions", 1e12))
 _TYPICAL_TOKENS_PER_PARAMETER = 20.0
+_YES, _NO = ("yes", "true", "1", "1.0", "cooled"), ("no", "false", "0", "0.0", "uncooled")
 _EMPTY = ("", "na", "n/a", "null", "none")
 
 
@@ -56,6 +57,32 @@ def texts(table: RawTable, source: Source, violations: list[Violation]) -> tuple
         if not word
     ]
     return words
+
+
+def truths(table: RawTable, source: Source, violations: list[Violation]) -> Bool[Array, " row"]:
+    """The column as true and false; any other cell is added to `violations`."""
+    words = [str(cell).strip().lower() for cell in table.columns[source.header]]
+    violations += [
+        Violation(table.where(index, source.header), f"{word!r} given, yes or no needed")
+        for index, word in enumerate(words)
+        if word not in (*_YES, *_NO)
+    ]
+    return np.array([word in _YES for word in words], dtype=bool)
+
+
+def refuse_two_tokenizers(table: RawTable, source: Source) -> None:
+    """Raise `UnitMismatch` where the column names more than one tokenizer: their nats per token are no one unit."""
+    names = sorted({str(cell) for cell in table.columns[source.header]})
+    if len(names) > 1:
+        raise UnitMismatch(
+            f"{table.name!r} holds losses per token of {len(names)} tokenizers ({', '.join(names)}), which must not be "
+            "mixed.",
+            [
+                Violation(
+                    "tokenizer", "keep the rows of one, or bring all to bits per byte with each one's bytes per token"
+                )
+            ],
+        )
 
 
 def must_be_positive(
@@ -112,14 +139,14 @@ def unusual_rows(
         message = (
             f"{len(odd)} rows have fewer than {low:g} or more than {high:g} tokens per parameter; check the units."
         )
-        found.append(DataWarning("TOKENS_PER_PARAMETER_UNUSUAL", message, _places(table, odd)))
+        found.append(DataWarning(DataReason.TOKENS_PER_PARAMETER_UNUSUAL, message, _places(table, odd)))
     odd = np.flatnonzero(loss > _LARGEST_VOCABULARY_LOSS).tolist()
     if odd:
         message = (
             f"{len(odd)} rows have a loss above {_LARGEST_VOCABULARY_LOSS:.1f} nats per token, more than guessing "
             "among a million tokens gives; a perplexity needs its logarithm taken."
         )
-        found.append(DataWarning("LOSS_IMPLAUSIBLE", message, _places(table, odd)))
+        found.append(DataWarning(DataReason.LOSS_IMPLAUSIBLE, message, _places(table, odd)))
     return found
 
 
@@ -162,7 +189,7 @@ def repeated_rows(
     if not dropped:
         return keep, []
     message = f"{len(dropped)} rows repeat an earlier row exactly; each is counted once."
-    return keep, [DataWarning("DUPLICATE_ROWS", message, _places(table, dropped))]
+    return keep, [DataWarning(DataReason.DUPLICATE_ROWS, message, _places(table, dropped))]
 
 
 def _places(table: RawTable, indices: Sequence[int]) -> tuple[int, ...]:

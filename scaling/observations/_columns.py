@@ -94,6 +94,8 @@ ROLES: Mapping[str, Role] = {
         ),
         Role("validation_set", "the text the loss was measured on", ("validation_set",), ("val", "dataset", "val_set")),
         Role("size_convention", "what the size counts", ("size_convention",), ("param_count",)),
+        Role("cooled", "whether the learning rate had been brought down", ("cooled",), ("annealed", "decayed")),
+        Role("tokenizer", "what cut the text into tokens", ("tokenizer",), ("vocab", "tokenizer_name")),
         Role("task", "the task scored", ("task",), ("task_name", "eval", "benchmark", "dataset")),
         Role("metric", "the metric of the score", ("metric",), ("metric_name", "measure")),
         Role(

@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import final
+
+
+class DataReason(StrEnum):
+    """What can be noticed about rows that are used all the same."""
+
+    DUPLICATE_ROWS = "DUPLICATE_ROWS"
+    RESUMED_RUN = "RESUMED_RUN"
+    NON_FINITE_LOSS = "NON_FINITE_LOSS"
+    UNTRAINED_ROWS = "UNTRAINED_ROWS"
+    TOKENS_PER_PARAMETER_UNUSUAL = "TOKENS_PER_PARAMETER_UNUSUAL"
+    LOSS_IMPLAUSIBLE = "LOSS_IMPLAUSIBLE"
+    LOSS_OUTLYING = "LOSS_OUTLYING"
+    LOSS_LEVELS = "LOSS_LEVELS"
+    COOLED_WITH_UNCOOLED = "COOLED_WITH_UNCOOLED"
+    EARLY_TRAINING = "EARLY_TRAINING"
+    COLLINEAR_DESIGN = "COLLINEAR_DESIGN"
+    NARROW_RANGE = "NARROW_RANGE"
+    SIZE_CONVENTIONS_MIXED = "SIZE_CONVENTIONS_MIXED"
 
 
 @final
@@ -11,12 +30,12 @@ from typing import final
 class DataWarning:
     """One thing noticed, that the reader of an answer should know.
 
-    - `reason`: stable upper-case name, such as `DUPLICATE_ROWS`.
+    - `reason`: stable name.
     - `message`: what was noticed and what was done about it.
     - `places`: lines (or rows) concerned.
     """
 
-    reason: str
+    reason: DataReason
     message: str
     places: tuple[int, ...] = ()
 

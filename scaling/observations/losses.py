@@ -29,6 +29,7 @@ class LossObservations:
     - `tokens`: training tokens seen, repeats included.
     - `loss`: validation loss in nats per token on `validation_set`.
     - `covariates`: what else the loss depends on, by name, one number above zero a row; a law says which it needs.
+    - `cooled`: whether the learning rate had been brought down by then, row by row; None where nobody says.
     - `warnings`: what the reader noticed; no part of the content.
 
     Raises `InvalidObservations` for columns of unequal length and for values that are not finite and above zero.
@@ -42,12 +43,15 @@ class LossObservations:
     validation_set: str = "unspecified"
     warnings: tuple[DataWarning, ...] = field(default=(), repr=False)
     covariates: Mapping[str, Float[Array, " row"]] = field(default_factory=dict)
+    cooled: Bool[Array, " row"] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "run", tuple(self.run))
         object.__setattr__(self, "size_convention", SizeConvention(self.size_convention))
         violations = freeze_columns(self, ("size", "tokens", "loss"), length=len(self.run))
         violations += _freeze_covariates(self)
+        if self.cooled is not None:
+            violations += _freeze_cooled(self)
         if violations:
             raise InvalidObservations("These losses cannot be observations.", violations)
 
@@ -58,11 +62,14 @@ class LossObservations:
     def digest(self) -> str:
         """SHA-256 of the content: independent of row order and of the file it came from."""
         stated = {"size_convention": self.size_convention.value, "validation_set": self.validation_set}
-        numbers = (self.size, self.tokens, self.loss)
+        numbers: tuple[Float[Array, " row"], ...] = (self.size, self.tokens, self.loss)
         if self.covariates:
             names = sorted(self.covariates)
             stated["covariates"] = ",".join(names)
             numbers += tuple(self.covariates[name] for name in names)
+        if self.cooled is not None:
+            stated["cooled"] = "stated"
+            numbers += (self.cooled.astype(np.float64),)
         return content_digest("losses 1", stated, run=self.run, numbers=numbers)
 
     def runs(self) -> tuple[str, ...]:
@@ -80,6 +87,7 @@ class LossObservations:
             size_convention=self.size_convention,
             validation_set=self.validation_set,
             covariates={name: values[chosen] for name, values in self.covariates.items()},
+            cooled=None if self.cooled is None else self.cooled[chosen],
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -93,6 +101,7 @@ class LossObservations:
                 "tokens": self.tokens,
                 "loss_nats_per_token": self.loss,
                 **self.covariates,
+                **({} if self.cooled is None else {"cooled": self.cooled}),
                 "size_convention": self.size_convention.value,
                 "validation_set": self.validation_set,
             }
@@ -125,6 +134,17 @@ class LossObservations:
             covariates=tuple(covariates),
         )
         return losses_from_table(cls, table_from_frame(frame), reading)
+
+
+def _freeze_cooled(observations: LossObservations) -> list[Violation]:
+    """Make `cooled` a read-only array of true and false."""
+    cooled = np.array(observations.cooled, dtype=bool)
+    cooled.setflags(write=False)
+    object.__setattr__(observations, "cooled", cooled)
+    if cooled.shape == (len(observations),):
+        return []
+    needed = f"{len(observations)} values needed, one per run label"
+    return [Violation("cooled", f"shape {cooled.shape} given, {needed}")]
 
 
 def _freeze_covariates(observations: LossObservations) -> list[Violation]:

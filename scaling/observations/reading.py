@@ -146,10 +146,13 @@ class _Checkpoints:
 
 def losses_from_table(cls: type[LossObservations], table: RawTable, reading: Reading) -> LossObservations:
     """Build `cls` from a raw table; raises `InvalidObservations` with every bad row, `UnitMismatch`."""
-    read = _checkpoints(table, reading, required=reading.covariates, optional=())
+    read = _checkpoints(table, reading, required=reading.covariates, optional=("cooled",))
     covariates = {name: _checks.numbers(read.table, read.sources[name], read.violations) for name in reading.covariates}
     for name, values in covariates.items():
         _checks.must_be_positive(read.table, read.sources[name], values, read.violations)
+    cooled = None
+    if "cooled" in read.sources:
+        cooled = _checks.truths(read.table, read.sources["cooled"], read.violations)
     others = [values.tolist() for values in covariates.values()]
     keys: list[tuple[Any, ...]] = list(zip(read.run, read.size.tolist(), read.tokens.tolist(), *others, strict=True))
     if "run" not in read.sources:  # unlabelled rows are runs of their own: only a row equal in all repeats another
@@ -166,6 +169,7 @@ def losses_from_table(cls: type[LossObservations], table: RawTable, reading: Rea
         validation_set=read.validation_set,
         warnings=tuple(warnings),
         covariates={name: values[keep] for name, values in covariates.items()},
+        cooled=None if cooled is None else cooled[keep],
     )
 
 
@@ -216,12 +220,14 @@ def _checkpoints(
     sources = resolve(
         table.headers,
         required=("size", amount, "loss", *required),
-        optional=("run", "validation_set", "size_convention", *optional),
+        optional=("run", "validation_set", "size_convention", "tokenizer", *optional),
         columns=reading.columns,
         size_convention=reading.size_convention,
         covariates=reading.covariates,
     )
     table, validation_set = _one_validation_set(table, sources.get("validation_set"), reading.validation_set)
+    if "tokenizer" in sources:
+        _checks.refuse_two_tokenizers(table, sources["tokenizer"])
     convention = _one_convention(table, sources, reading.size_convention)
     violations: list[Violation] = []
     size = _checks.numbers(table, sources["size"], violations)

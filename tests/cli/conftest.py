@@ -73,9 +73,11 @@ def isoflop_rows(*, seed=5) -> list[str]:
 
 @pytest.fixture
 def ladder(tmp_path) -> Path:
-    """runs.csv, scores.csv and isoflop.csv in the folder where commands run."""
+    """runs.csv, scores.csv, isoflop.csv and history.csv in the folder where commands run."""
     runs, scores = ladder_rows()
     (tmp_path / "runs.csv").write_text("\n".join(runs) + "\n")
     (tmp_path / "scores.csv").write_text("\n".join(scores) + "\n")
+    steps = "\n".join(f"{step},{3 + 50 / step},{1000 * step}" for step in range(100, 1001, 100))
+    (tmp_path / "history.csv").write_text(f"_step,eval/loss,tokens\n{steps}\n")
     (tmp_path / "isoflop.csv").write_text("\n".join(isoflop_rows()) + "\n")
     return tmp_path

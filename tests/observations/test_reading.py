@@ -317,3 +317,27 @@ def test_conventions_may_be_given_as_text_and_must_exist(write):
     assert read.loss[0] == pytest.approx(3.5 * np.log(2))
     with pytest.raises(InvalidInput, match="one of non_embedding"):
         read_loss_observations(write(GOOD), size_convention="params")
+
+
+def test_cooling_is_read_kept_and_part_of_the_content(write):
+    from scaling.observations import LossObservations
+
+    path = write("size,tokens,loss,cooled\n1e8,2e9,3.0,yes\n1e8,1e9,3.2,no\n")
+    losses = read_loss_observations(path)
+    assert losses.cooled.tolist() == [True, False]
+    assert losses.select(np.array([False, True])).cooled.tolist() == [False]
+    assert LossObservations.from_frame(losses.to_frame()).digest == losses.digest
+    assert read_loss_observations(write("size,tokens,loss\n1e8,2e9,3.0\n1e8,1e9,3.2\n", "b.csv")).cooled is None
+    turned = LossObservations(run=losses.run, size=losses.size, tokens=losses.tokens, loss=losses.loss, cooled=[0, 1])
+    assert turned.digest != losses.digest
+    with pytest.raises(InvalidObservations, match="line 2, column 'cooled': 'maybe' given, yes or no needed"):
+        read_loss_observations(write("size,tokens,loss,cooled\n1e8,2e9,3.0,maybe\n", "c.csv"))
+    with pytest.raises(InvalidObservations, match=r"cooled: shape \(1,\) given, 2 values needed"):
+        LossObservations(run=losses.run, size=losses.size, tokens=losses.tokens, loss=losses.loss, cooled=[True])
+
+
+def test_losses_of_two_tokenizers_are_refused(write):
+    path = write("size,tokens,loss,tokenizer\n1e8,2e9,3.0,gpt2\n2e8,2e9,2.5,llama\n")
+    with pytest.raises(UnitMismatch, match=r"2 tokenizers \(gpt2, llama\)[\s\S]*bits per byte"):
+        read_loss_observations(path)
+    assert len(read_loss_observations(write(path.read_text().replace("llama", "gpt2"), "one.csv"))) == 2
