@@ -35,7 +35,7 @@ from scaling.cli._output import (
     write_table,
 )
 from scaling.errors import AlreadyExists, StoreUnavailable
-from scaling.observations import LossObservations, ScoreObservations, parse_columns
+from scaling.observations import LossObservations, ScoreObservations, noticed, parse_columns
 from scaling.observations._tables import table_from_file, table_from_text
 from scaling.observations.reading import Reading, losses_from_table, scores_from_table
 from scaling.observations.selection import after_early_training
@@ -123,7 +123,7 @@ def fit(
     if scores is not None:
         score_reading = replace(reading, columns=parse_columns(score_columns) if score_columns else reading.columns)
         scored = scores_from_table(ScoreObservations, _table(scores), score_reading)
-    for warning in (*losses.warnings, *(scored.warnings if scored else ())):
+    for warning in (*noticed(losses), *(scored.warnings if scored else ())):
         note(f"Warning: {warning}")
     made = _fitted(losses, scored, name=name, law=law, tasks=tasks, seed=seed)
     place.save(made, replace=replace_existing)
@@ -164,18 +164,20 @@ def _fitted(
         made = fit_observations(
             losses, scores, name=name, law=law, tasks=tasks, settings=FitSettings(seed=seed), progress=progress
         )
-    noticed = (*losses.warnings, *(scores.warnings if scores else ()))
+    of_scores = scores.warnings if scores else ()  # those of the losses the fit has noticed itself
     return replace(
         made,
         findings=(
             *made.findings,
-            *(Finding(code=FindingCode.DATA_QUALITY, message=str(warning)) for warning in noticed),
+            *(Finding(code=FindingCode.DATA_QUALITY, message=str(warning)) for warning in of_scores),
         ),
     )
 
 
 def _report(made: Fit, *, as_json: bool) -> None:
     import numpy as np
+
+    from scaling.posterior import FindingCode
 
     coefficients = {
         name: np.quantile(values, (0.05, 0.5, 0.95)) for name, values in made.loss.law.to_coefficients().items()
@@ -213,7 +215,8 @@ def _report(made: Fit, *, as_json: bool) -> None:
         ]
         write_table("Tasks", ("task", "verdict", "P(emerged)"), rows)
     for finding in made.findings:
-        note(f"Finding: {finding.message}")
+        if finding.code is not FindingCode.DATA_QUALITY:  # said before the fit
+            note(f"Finding: {finding.message}")
 
 
 def _significant(values: Any) -> str:

@@ -24,7 +24,7 @@ from scaling.inference.progress import Progress, ProgressEvent, silent
 from scaling.inference.settings import FitSettings
 from scaling.laws import AbstractLaw
 from scaling.models.loss import NOISE_PRIOR, RUN_PRIOR, LossData, loss_model
-from scaling.observations import LossObservations
+from scaling.observations import LossObservations, noticed
 from scaling.posterior import Finding, FindingCode, Hull, LossPosterior, SampleDiagnostics
 from scaling.priors import distribution
 
@@ -68,7 +68,7 @@ def fit_loss(
     _require_enough(runs, law_class)
     law_class.checked_covariates(runs.covariates)
     data, run_count = pad_runs(runs)
-    findings = [Finding(code=FindingCode.DATA_QUALITY, message=str(warning)) for warning in runs.warnings]
+    findings = [Finding(code=FindingCode.DATA_QUALITY, message=str(warning)) for warning in noticed(runs)]
     progress(ProgressEvent("point estimate", 0, 1))
     try:
         point: PointEstimate | None = point_estimate(law_class, data)

@@ -7,6 +7,7 @@ in and out by `from_frame` and `to_frame`.
 from scaling.observations._columns import parse_columns
 from scaling.observations._warnings import DataReason, DataWarning
 from scaling.observations.losses import LossObservations
+from scaling.observations.noticed import noticed
 from scaling.observations.reading import (
     loss_observations_from_rows,
     read_loss_observations,
@@ -21,6 +22,7 @@ __all__ = [
     "LossObservations",
     "ScoreObservations",
     "loss_observations_from_rows",
+    "noticed",
     "parse_columns",
     "read_loss_observations",
     "read_score_observations",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ _LARGEST_VOCABULARY_LOSS = math.log(1e6)
 _SMALLEST_NETWORK = 1e3
 _UNITS = (("millions", 1e6), ("billions", 1e9), ("trillions", 1e12))
 _TYPICAL_TOKENS_PER_PARAMETER = 20.0
+_TOKENS_OF_NO_RUN = 1e5
+_ENOUGH_FOR_CONVENTIONS = 6
+_RATIO_SPREAD = 0.05  # standard deviation of ln(C / 6ND) about a smooth function of size
 _YES, _NO = ("yes", "true", "1", "1.0", "cooled"), ("no", "false", "0", "0.0", "uncooled")
 _EMPTY = ("", "na", "n/a", "null", "none")
 
@@ -125,6 +128,57 @@ def refuse_wrong_units(size: Float[Array, " row"], tokens: Float[Array, " row"],
                 )
             ],
         )
+
+
+def rows_in_other_units(
+    table: RawTable,
+    sources: Mapping[str, Source],
+    *,
+    size: Float[Array, " row"],
+    tokens: Float[Array, " row"],
+    loss: Float[Array, " row"],
+    violations: list[Violation],
+) -> None:
+    """Add single rows whose tokens or size cannot be counts, where most rows' are: billions among ones."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = tokens / size
+    few = (tokens > 0) & (tokens < _TOKENS_OF_NO_RUN) & (ratio < _TOO_FEW_TOKENS_PER_PARAMETER)
+    for index in np.flatnonzero(few & (loss > 0) & (loss < _LOSS_OF_A_NOVICE)).tolist():
+        description = (
+            f"{tokens[index]:g} tokens given for a loss of {loss[index]:.3g} at size {format_count(size[index])}: a "
+            "count is needed, this looks like millions or billions of them"
+        )
+        violations.append(Violation(table.where(index, sources.get("tokens", sources["size"]).header), description))
+    small = (size > 0) & (size < _SMALLEST_NETWORK) & (ratio > _USUAL_TOKENS_PER_PARAMETER[1])
+    for index in np.flatnonzero(small).tolist():
+        description = (
+            f"{size[index]:g} parameters given for {format_count(tokens[index])} tokens: a count is needed, this looks "
+            "like millions or billions of them"
+        )
+        violations.append(Violation(table.where(index, sources["size"].header), description))
+
+
+def mixed_size_conventions(
+    table: RawTable, source: Source, size: Float[Array, " row"], tokens: Float[Array, " row"]
+) -> list[DataWarning]:
+    r"""A warning where stated compute over $6 N D$ jumps from row to row at one size: sizes count different things."""
+    compute = numbers(table, source, [])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_ratio = np.log(compute / (6.0 * size * tokens))
+    if len(log_ratio) < _ENOUGH_FOR_CONVENTIONS or not np.isfinite(log_ratio).all():
+        return []
+    log_n = np.log(size)
+    degree = min(2, len(np.unique(size)) - 1)
+    left = log_ratio - np.polyval(np.polyfit(log_n, log_ratio, degree), log_n)
+    if np.std(left) < _RATIO_SPREAD:
+        return []
+    off = np.flatnonzero(np.abs(left - np.median(left)) > _RATIO_SPREAD).tolist()
+    message = (
+        f"Stated compute over 6 N D goes from {np.exp(log_ratio.min()):.2f} to {np.exp(log_ratio.max()):.2f} from row "
+        "to row, not with size: some sizes seem to count embeddings or experts that others leave out. Recount them "
+        "from the shapes; the convention alone moves the exponent of the best size by more than .1."
+    )
+    return [DataWarning(DataReason.SIZE_CONVENTIONS_MIXED, message, _places(table, off))]
 
 
 def unusual_rows(

@@ -146,7 +146,7 @@ class _Checkpoints:
 
 def losses_from_table(cls: type[LossObservations], table: RawTable, reading: Reading) -> LossObservations:
     """Build `cls` from a raw table; raises `InvalidObservations` with every bad row, `UnitMismatch`."""
-    read = _checkpoints(table, reading, required=reading.covariates, optional=("cooled",))
+    read = _checkpoints(table, reading, required=reading.covariates, optional=("cooled", "compute"))
     covariates = {name: _checks.numbers(read.table, read.sources[name], read.violations) for name in reading.covariates}
     for name, values in covariates.items():
         _checks.must_be_positive(read.table, read.sources[name], values, read.violations)
@@ -160,6 +160,8 @@ def losses_from_table(cls: type[LossObservations], table: RawTable, reading: Rea
     keep, warnings = _checks.repeated_rows(read.table, keys, read.loss, read.violations)
     _raise_for(read)
     warnings += _checks.unusual_rows(read.table, read.size, read.tokens, read.loss)
+    if "compute" in read.sources and not reading.tokens_from_compute:
+        warnings += _checks.mixed_size_conventions(read.table, read.sources["compute"], read.size, read.tokens)
     return cls(
         run=_kept(read.run, keep),
         size=read.size[keep],
@@ -240,6 +242,9 @@ def _checkpoints(
         tokens = tokens_from_flops(counted, size) if reading.tokens_from_compute else counted
     if not violations:
         _checks.refuse_wrong_units(size, tokens, loss * per_unit)
+        _checks.rows_in_other_units(
+            table, sources, size=size, tokens=tokens, loss=loss * per_unit, violations=violations
+        )
     for name, values in (("size", size), (amount, counted), ("loss", loss)):
         _checks.must_be_positive(table, sources[name], values, violations)
     if "run" in sources:
