@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scaling.cli._options import Convention, Json, read_by_task
-from scaling.cli._output import note, write_json
+from scaling.cli._output import note, write_json, write_line
 from scaling.errors import AlreadyExists, InvalidInput, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -89,12 +89,13 @@ def import_(
             out.write_text(text, encoding="utf-8")
         except OSError as error:
             raise StoreUnavailable(f"The table {out} cannot be written: {error.strerror or error}.") from error
-        note(f"{len(losses)} rows of {len(losses.runs())} runs on {losses.validation_set!r} in {out}.")
     if as_json:
         warnings = [{"reason": each.reason.value, "message": each.message} for each in losses.warnings]
         write_json({"data_digest": losses.digest, "warnings": warnings, "rows": rows})
     elif out is None:
         typer.echo(text, nl=False)
+    else:
+        write_line(f"{len(losses)} rows of {len(losses.runs())} runs on {losses.validation_set!r} in {out}.")
 
 
 def _rows(losses: LossObservations) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ def test_the_table_written_reads_back_to_the_same_content(scaling, tmp_path):
         words += [] if request.size_convention is None else ["--size-convention", "with_head"]
         outcome = scaling("import", name, *map(str, paths), *words, "-o", f"{name}.csv")
         assert outcome.code == 0, outcome.err
-        assert f"2 runs on {import_losses(name, paths, request=request).validation_set!r}" in outcome.err
+        assert f"2 runs on {import_losses(name, paths, request=request).validation_set!r}" in outcome.out
         expected = import_losses(name, paths, request=request)
         assert read_loss_observations(tmp_path / f"{name}.csv").digest == expected.digest
 
