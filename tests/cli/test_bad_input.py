@@ -85,7 +85,9 @@ def test_missing_and_truncated_files(scaling, ladder):
 
 
 def test_unknown_laws_names_and_options(scaling, ladder):
-    assert_refused(scaling("fit", "runs.csv", "--name", "x", "--law", "magic"), "No law is called 'magic'. There are:", ladder)
+    assert_refused(
+        scaling("fit", "runs.csv", "--name", "x", "--law", "magic"), "No law is called 'magic'. There are:", ladder
+    )
     assert_refused(scaling("fit", "runs.csv", "--name", "Not A Name"), "cannot name a fit", ladder)
     assert_refused(scaling("fit", "runs.csv", "--name", "x", "--columns", "size"), "write role=header", ladder)
     assert_refused(scaling("predict", "nope", "--size", "1B", "--tokens", "1B"), "No fit is called 'nope'", ladder)
