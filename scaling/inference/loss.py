@@ -22,7 +22,7 @@ from scaling.inference.nuts import WhitenedSample, find_mode, sample_whitened
 from scaling.inference.point import PointEstimate, constrained, point_estimate, unconstrained
 from scaling.inference.progress import Progress, ProgressEvent, silent
 from scaling.inference.settings import FitSettings
-from scaling.laws import AbstractLaw
+from scaling.laws import AbstractLaw, Reference
 from scaling.models.loss import NOISE_PRIOR, RUN_PRIOR, LossData, loss_model
 from scaling.observations import LossObservations, noticed
 from scaling.posterior import Finding, FindingCode, Hull, LossPosterior, SampleDiagnostics
@@ -65,7 +65,7 @@ def fit_loss(
     longer one is thinned once it has passed. Raises `NotEnoughRuns` where the rows cannot determine the law's
     coefficients, `InvalidInput` where they lack a covariate of it, `FitFailed` where the third sample misses the gate.
     """
-    _require_enough(runs, law_class)
+    require_enough(runs, law_class)
     law_class.checked_covariates(runs.covariates)
     data, run_count = pad_runs(runs)
     findings = [Finding(code=FindingCode.DATA_QUALITY, message=str(warning)) for warning in noticed(runs)]
@@ -79,11 +79,11 @@ def fit_loss(
     if run_count and point is not None:
         data = data._replace(typical=_typical_rows(runs, point, rows=len(data.n)))
     with float64():
-        potential = _potential(law_class, run_count)
+        potential = loss_potential(law_class, run_count)
         mode = find_mode(potential, data, _starts(law_class, data, run_count=run_count, point=point, start=start))
         # Run effects are nuisance, and padded ones no coordinates at all: the gate looks at the scalars.
         scalars = len(law_class.priors) + (2 if run_count else 1)
-        sample, diagnostics = _sample_until_converged(
+        sample, diagnostics = sample_until_converged(
             potential, data, mode, scalars=scalars, settings=settings, progress=progress
         )
         posterior = _posterior(sample, law_class, data, runs, settings=settings)
@@ -91,33 +91,40 @@ def fit_loss(
     return LossFit(posterior, sample, diagnostics, point, tuple(findings))
 
 
-def pad_runs(runs: LossObservations) -> tuple[LossData, int]:
-    """Observations as padded arrays centred at their medians, and the padded number of run effects (0: none needed)."""
+def pad_runs(runs: LossObservations, *, reference: Reference | None = None) -> tuple[LossData, int]:
+    """Observations as padded arrays, and the padded number of run effects (0: none needed).
+
+    They are centred at `reference`, by default at their medians. The priors are stated there: where data sets are
+    simulated from those priors, all have one reference.
+    """
     labels, index = np.unique(np.asarray(runs.run), return_inverse=True)
     run_count = 0 if len(labels) == len(runs) else bucket_size(len(labels), smallest=_SMALLEST_RUN_BUCKET)
-    reference_n, reference_d, reference_loss = (
-        float(np.exp(np.median(np.log(values)))) for values in (runs.size, runs.tokens, runs.loss)
-    )
-    middles = {name: float(np.exp(np.median(np.log(values)))) for name, values in runs.covariates.items()}
+    at = _medians(runs) if reference is None else reference
     missing = bucket_size(len(runs)) - len(runs)
     with float64():
         data = LossData(
-            n=jnp.asarray(np.pad(runs.size, (0, missing), constant_values=reference_n)),
-            d=jnp.asarray(np.pad(runs.tokens, (0, missing), constant_values=reference_d)),
-            log_loss=jnp.asarray(np.pad(np.log(runs.loss), (0, missing), constant_values=np.log(reference_loss))),
+            n=jnp.asarray(np.pad(runs.size, (0, missing), constant_values=at.n)),
+            d=jnp.asarray(np.pad(runs.tokens, (0, missing), constant_values=at.d)),
+            log_loss=jnp.asarray(np.pad(np.log(runs.loss), (0, missing), constant_values=np.log(at.loss))),
             weight=jnp.asarray(np.arange(len(runs) + missing) < len(runs)),
             run=jnp.asarray(np.pad(index, (0, missing))),
             typical=jnp.ones(len(runs) + missing, dtype=bool),
-            reference_n=jnp.asarray(reference_n),
-            reference_d=jnp.asarray(reference_d),
-            reference_loss=jnp.asarray(reference_loss),
+            reference_n=jnp.asarray(at.n),
+            reference_d=jnp.asarray(at.d),
+            reference_loss=jnp.asarray(at.loss),
             covariates={
-                name: jnp.asarray(np.pad(values, (0, missing), constant_values=middles[name]))
+                name: jnp.asarray(np.pad(values, (0, missing), constant_values=at.covariates[name]))
                 for name, values in runs.covariates.items()
             },
-            reference_covariates={name: jnp.asarray(value) for name, value in middles.items()},
+            reference_covariates={name: jnp.asarray(value) for name, value in at.covariates.items()},
         )
     return data, run_count
+
+
+def _medians(runs: LossObservations) -> Reference:
+    n, d, loss = (float(np.exp(np.median(np.log(values)))) for values in (runs.size, runs.tokens, runs.loss))
+    covariates = {name: float(np.exp(np.median(np.log(values)))) for name, values in runs.covariates.items()}
+    return Reference(n, d, loss, covariates)
 
 
 def _typical_rows(runs: LossObservations, point: PointEstimate, *, rows: int) -> Bool[Array, "row"]:
@@ -132,7 +139,8 @@ def _typical_rows(runs: LossObservations, point: PointEstimate, *, rows: int) ->
     return jnp.asarray(typical)
 
 
-def _require_enough(runs: LossObservations, law_class: type[AbstractLaw]) -> None:
+def require_enough(runs: LossObservations, law_class: type[AbstractLaw]) -> None:
+    """Raise `NotEnoughRuns` where `runs` are too few, or alike, to determine the law's coefficients."""
     coefficients = len(law_class.coefficients)
     if len(runs) <= coefficients:
         raise NotEnoughRuns(
@@ -151,7 +159,7 @@ def _require_enough(runs: LossObservations, law_class: type[AbstractLaw]) -> Non
 
 
 @cache
-def _potential(law_class: type[AbstractLaw], run_count: int) -> Callable[[Any, Any], Any]:
+def loss_potential(law_class: type[AbstractLaw], run_count: int) -> Callable[[Any, Any], Any]:
     """Potential energy of one flat unconstrained vector; one object a model, so that its programs are kept."""
     names = [*law_class.priors, "noise_scale", *(["run_scale"] if run_count else [])]
 
@@ -185,20 +193,26 @@ def _starts(
     return np.stack([np.concatenate([each, tail]) for each in coordinates])
 
 
-def _sample_until_converged(
+def diagnose_scalars(sample: WhitenedSample, *, scalars: int) -> SampleDiagnostics:
+    """Diagnostics of the first `scalars` coordinates: run effects are nuisance, padded ones no coordinates at all."""
+    return diagnose(
+        {str(index): sample.draws[..., index] for index in range(scalars)},
+        diverging=sample.diverging,
+        energy=sample.energy,
+    )
+
+
+def sample_until_converged(
     potential: Any, data: LossData, mode: Any, *, scalars: int, settings: FitSettings, progress: Progress
 ) -> tuple[WhitenedSample, SampleDiagnostics]:
+    """A sample by NUTS that passes its gate, drawn longer where it must be; `FitFailed` where the third does not."""
     longer = settings.model_copy(update={"draws": _LONGER * settings.draws})
     careful = longer.model_copy(
         update={"warmup": 5 * settings.warmup, "target_acceptance": (1 + 2 * settings.target_acceptance) / 3}
     )
     for attempt in (settings, longer, careful):
         sample = sample_whitened(potential, data, mode, settings=attempt, progress=progress)
-        diagnostics = diagnose(
-            {str(index): sample.draws[..., index] for index in range(scalars)},
-            diverging=sample.diverging,
-            energy=sample.energy,
-        )
+        diagnostics = diagnose_scalars(sample, scalars=scalars)
         worst = ProgressEvent(
             "diagnostics",
             1,

@@ -1,0 +1,206 @@
+"""The posterior of a loss law for many data sets at once: simulation studies, calibration, leave-one-run-out.
+
+Data sets of one bucket of rows are one batch of one compiled program: Newton's method to every mode, then whitened
+Hamiltonian Monte Carlo in lockstep. Each fit has its own gate; what fails it is drawn again with longer trajectories,
+then by NUTS alone, as `fit_loss` would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float
+
+from scaling._pytree import Array, field_values
+from scaling.errors import FitFailed, InvalidInput
+from scaling.inference._coordinates import constrained, prior_centre
+from scaling.inference._numerics import bucket_size, float64
+from scaling.inference.diagnostics import gate_failures
+from scaling.inference.hmc import LONGEST_TRAJECTORY, Whitening, sample_hmc
+from scaling.inference.loss import diagnose_scalars, loss_potential, pad_runs, require_enough, sample_until_converged
+from scaling.inference.modes import find_modes
+from scaling.inference.nuts import Mode, WhitenedSample
+from scaling.inference.progress import Progress, ProgressEvent, silent
+from scaling.inference.settings import FitSettings
+from scaling.laws import AbstractLaw, Reference
+from scaling.models.loss import NOISE_PRIOR, RUN_PRIOR, LossData
+from scaling.observations import LossObservations
+from scaling.posterior import SampleDiagnostics
+
+_BATCH = 64  # data sets in lockstep
+_SMALL_BATCH = 8
+_LONGER_TRAJECTORIES = 4
+_STARTS = 4
+
+
+@final
+@dataclass(frozen=True)
+class BatchFit:
+    """Posteriors of many data sets, in the order given.
+
+    - `law`: coefficients [fit, draw]; `noise_scale`, `run_scale` [fit, draw] (`run_scale` 0 without run effects).
+    - `coordinates`: the law's reference coordinates [fit, draw], each centred at its own data set's medians.
+    - `diagnostics`: of each fit. `failures`: what the gate holds against it; empty where it passed. The draws of a fit
+      with failures are NaN.
+    - `sampler`: how each fit was drawn: `hmc`, `hmc, longer trajectories` or `nuts`.
+    """
+
+    law: AbstractLaw
+    noise_scale: Float[Array, "fit draw"]
+    run_scale: Float[Array, "fit draw"]
+    coordinates: dict[str, Float[Array, "fit draw"]]
+    diagnostics: tuple[SampleDiagnostics, ...]
+    failures: tuple[tuple[str, ...], ...]
+    sampler: tuple[str, ...]
+
+    @property
+    def passed(self) -> Bool[Array, "fit"]:
+        """Whether each fit passed its gate."""
+        return np.asarray([not each for each in self.failures])
+
+
+@final
+@dataclass(frozen=True)
+class _Drawn:
+    sample: WhitenedSample
+    diagnostics: SampleDiagnostics
+    failures: tuple[str, ...]
+    sampler: str
+
+
+def fit_batch(
+    law_class: type[AbstractLaw],
+    runs: Sequence[LossObservations],
+    *,
+    reference: Reference | None = None,
+    settings: FitSettings = FitSettings(),  # noqa: B008 - frozen
+    progress: Progress = silent,
+) -> BatchFit:
+    """Sample the posterior of `law_class` given each of `runs`, each gated on convergence.
+
+    Each data set is centred at its own medians, or all at `reference`: simulation-based calibration draws laws from the
+    priors at one reference point and must fit with the priors at that same point.
+
+    Nothing raises for a data set whose posterior cannot be sampled: `failures` says why. Raises `NotEnoughRuns`,
+    `InvalidInput` as `fit_loss` does where any data set cannot determine the law.
+    """
+    if not runs:
+        raise InvalidInput("No data sets given; at least one is needed.")
+    for each in runs:
+        require_enough(each, law_class)
+        law_class.checked_covariates(each.covariates)
+    padded = [pad_runs(each, reference=reference) for each in runs]
+    drawn: dict[int, _Drawn] = {}
+    with float64():
+        for members in _alike(padded):
+            for first in range(0, len(members), _BATCH):
+                progress(ProgressEvent("batch", len(drawn), len(runs)))
+                part = members[first : first + _BATCH]
+                data, run_count = [padded[index][0] for index in part], padded[part[0]][1]
+                found = _sample_alike(law_class, data, run_count=run_count, settings=settings)
+                drawn.update(zip(part, found, strict=True))
+        progress(ProgressEvent("batch", len(runs), len(runs)))
+        return _collected(law_class, [data for data, _ in padded], [drawn[index] for index in range(len(runs))])
+
+
+def _alike(padded: Sequence[tuple[LossData, int]]) -> list[list[int]]:
+    """Data sets that share a program: the same padded rows, padded runs and covariates."""
+    groups: dict[Any, list[int]] = {}
+    for index, (data, run_count) in enumerate(padded):
+        groups.setdefault((len(data.n), run_count, tuple(data.covariates)), []).append(index)
+    return list(groups.values())
+
+
+def _sample_alike(
+    law_class: type[AbstractLaw], data: list[LossData], *, run_count: int, settings: FitSettings
+) -> list[_Drawn]:
+    potential = loss_potential(law_class, run_count)
+    scalars = len(law_class.priors) + (2 if run_count else 1)
+    starts = _starts(law_class, run_count=run_count, seed=settings.seed)
+    every = range(len(data))
+    stacked, padding = _stacked(data, every)
+    modes = find_modes(potential, stacked, np.stack([starts] * (len(data) + padding)))
+    drawn: dict[int, _Drawn] = {}
+    for sampler, longest in (
+        ("hmc", LONGEST_TRAJECTORY),
+        ("hmc, longer trajectories", _LONGER_TRAJECTORIES * LONGEST_TRAJECTORY),
+    ):
+        left = [index for index in every if index not in drawn or drawn[index].failures]
+        if not left:
+            break
+        stacked, padding = _stacked(data, left)
+        chosen = left + left[:1] * padding
+        whitening = Whitening(modes.position[chosen], modes.scale[chosen])
+        samples = sample_hmc(potential, stacked, whitening, settings=settings, progress=silent, longest=longest)[
+            : len(left)
+        ]
+        for index, sample in zip(left, samples, strict=True):
+            drawn[index] = _judged(sample, scalars=scalars, settings=settings, sampler=sampler)
+    for index in every:
+        if drawn[index].failures:
+            mode = Mode(modes.position[index], modes.scale[index])
+            drawn[index] = _by_nuts(potential, data[index], mode, scalars, settings, before=drawn[index])
+    return [drawn[index] for index in every]
+
+
+def _stacked(data: list[LossData], chosen: Sequence[int]) -> tuple[LossData, int]:
+    """Data sets with a leading axis, the first repeated to fill the batch, and how many times it is."""
+    size = _SMALL_BATCH if len(chosen) <= _SMALL_BATCH else bucket_size(len(chosen), smallest=_BATCH)
+    padding = size - len(chosen)
+    members = [data[index] for index in chosen] + [data[chosen[0]]] * padding
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members), padding
+
+
+def _starts(law_class: type[AbstractLaw], *, run_count: int, seed: int) -> Float[Array, "start dim"]:
+    """The prior's centre and points about it, at noise scales from the prior's median up."""
+    rng = np.random.default_rng([seed, 4])
+    centre = prior_centre(law_class)
+    about = centre + 0.5 * rng.standard_normal((_STARTS, len(centre)))
+    about[0] = centre
+    noise = np.log(NOISE_PRIOR.middle()) + np.linspace(0.0, 2.0, _STARTS)
+    runs = np.full((_STARTS, 1), np.log(RUN_PRIOR.middle())) if run_count else np.empty((_STARTS, 0))
+    return np.concatenate([about, noise[:, np.newaxis], runs, np.zeros((_STARTS, run_count))], axis=1)
+
+
+def _judged(sample: WhitenedSample, *, scalars: int, settings: FitSettings, sampler: str) -> _Drawn:
+    diagnostics = diagnose_scalars(sample, scalars=scalars)
+    return _Drawn(sample, diagnostics, tuple(gate_failures(diagnostics, settings)), sampler)
+
+
+def _by_nuts(
+    potential: Any, data: LossData, mode: Mode, scalars: int, settings: FitSettings, *, before: _Drawn
+) -> _Drawn:
+    try:
+        sample, diagnostics = sample_until_converged(
+            potential, data, mode, scalars=scalars, settings=settings, progress=silent
+        )
+    except FitFailed as failure:
+        return _Drawn(before.sample, before.diagnostics, (str(failure),), "nuts")
+    return _Drawn(sample, diagnostics, (), "nuts")
+
+
+def _collected(law_class: type[AbstractLaw], data: list[LossData], drawn: list[_Drawn]) -> BatchFit:
+    after = len(law_class.priors)
+    laws, noise, run, coordinates = [], [], [], []
+    for each, rows in zip(drawn, data, strict=True):
+        flat = each.sample.draws.reshape(-1, each.sample.draws.shape[-1])
+        flat = np.full_like(flat, np.nan) if each.failures else flat
+        values = {name: np.asarray(column) for name, column in constrained(law_class, jnp.asarray(flat)).items()}
+        coordinates.append(values)
+        laws.append(field_values(law_class.from_reference(values, rows.concrete_reference())))
+        noise.append(np.exp(flat[:, after]))
+        run.append(np.exp(flat[:, after + 1]) if flat.shape[1] > after + 1 else np.zeros(len(flat)))
+    return BatchFit(
+        law=law_class(**{name: np.stack([np.asarray(law[name]) for law in laws]) for name in laws[0]}),
+        noise_scale=np.stack(noise),
+        run_scale=np.stack(run),
+        coordinates={name: np.stack([values[name] for values in coordinates]) for name in coordinates[0]},
+        diagnostics=tuple(each.diagnostics for each in drawn),
+        failures=tuple(each.failures for each in drawn),
+        sampler=tuple(each.sampler for each in drawn),
+    )
