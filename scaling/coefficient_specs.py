@@ -32,10 +32,12 @@ class CoefficientSpec:
 class CovariateSpec:
     """What a law's loss depends on beside size and tokens: its column's name, unit and meaning, and its least value.
 
-    Values are finite (in observations) and above zero, and not below `at_least`.
+    Values are finite (in observations) and above zero, and not below `at_least`. `usual` is the range that published
+    runs cover.
     """
 
     name: str
     unit: str
     meaning: str
+    usual: tuple[float, float]
     at_least: float = 0.0

@@ -6,6 +6,7 @@ Fits under many weights of the rows, and the bootstrap, are in `scaling.inferenc
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +36,8 @@ HUBER_DELTA = 1e-3  # Hoffmann et al. 2022, section 3.3; with log residuals near
 WIDE_DELTA = 0.05  # of the approach: residuals of any sensible fit lie inside, so that it is least squares
 APPROACH_STEPS = 200
 _ROUNDS = 60
-_GRID = np.geomspace(0.05, 1.5, 12)  # exponents searched by projection; published ones lie between .05 and .8
+_GRID_POINTS = 144  # searched by projection: 12 by 12 for a law with two exponents
+_LINE_POINTS = 12
 _PROJECTED_STARTS = 6
 _DRAWN_STARTS = 10
 _THINNED_ROWS = 32  # on which more starts than these approach
@@ -228,9 +230,13 @@ def _projected_starts(law_class: type[AbstractLaw], data: LossData) -> list[Any]
     reference = data.concrete_reference()
     names = law_class.shape_coordinates
     found = []
-    for exponents in itertools.product(_GRID, repeat=len(names)):
-        shape = dict(zip(names, exponents, strict=True))
+    each = max(2, math.floor(_GRID_POINTS ** (1 / len(names))))
+    grids = [law_class.shape_grid(name, each if len(names) > 1 else _LINE_POINTS) for name in names]
+    for point in itertools.product(*grids):
+        shape = dict(zip(names, point, strict=True))
         columns = law_class.columns(shape, n, d, reference, **covariates)
+        if not np.isfinite(columns).all():
+            continue  # the law has no loss for some row at this shape
         terms, residual = nnls(columns / loss[:, np.newaxis], np.ones_like(loss))  # relative residuals, near log ones
         found.append((residual, shape, terms))
     found.sort(key=lambda entry: entry[0])

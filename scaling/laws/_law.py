@@ -12,12 +12,10 @@ from jaxtyping import Float
 
 from scaling._pytree import AbstractTree, Array, array_namespace, field_values
 from scaling.coefficient_specs import Citation, CoefficientSpec, CovariateSpec
+from scaling.compute import FLOPS_PER_PARAMETER_TOKEN
 from scaling.errors import InvalidInput, Unanswerable, Violation
+from scaling.laws._numeric import LOG_COUNT_LIMIT, lowest_place, smallest_count
 from scaling.prior_specs import PriorSpec
-
-# ln of the largest count a numeric inverse looks at: beyond 1e30 parameters or tokens "never" is the honest word.
-LOG_COUNT_LIMIT = 30 * math.log(10.0)
-_BISECTIONS = 60  # halves ln 1e30 to 6e-17 of itself: below float64's resolution of the answer
 
 
 @final
@@ -45,6 +43,7 @@ class AbstractLaw(AbstractTree, ABC):
 
     name: ClassVar[str]
     variables: ClassVar[tuple[str, ...]]  # of ("n", "d"): what the loss depends on
+    falls_throughout: ClassVar[bool] = True  # with size and tokens; else answers are taken before the loss turns up
     formula: ClassVar[str]
     citation: ClassVar[Citation]
     coefficients: ClassVar[tuple[CoefficientSpec, ...]]
@@ -82,20 +81,20 @@ class AbstractLaw(AbstractTree, ABC):
     ) -> Float[Array, "*draw"]:
         """Smallest size whose loss at `d` tokens is at most `loss`; `inf` where no size is enough."""
         self._must_depend_on("n", "size")
-        return self.smallest_count(lambda n: self.loss(n, d, **covariates), loss)
+        return self._smallest(lambda n: self.log_loss(n, d, **covariates), loss)
 
     def tokens_at(
         self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf, **covariates: Array
     ) -> Float[Array, "*draw"]:
         """Fewest tokens with which size `n` reaches `loss`; `inf` where no number is enough."""
         self._must_depend_on("d", "token budget")
-        return self.smallest_count(lambda d: self.loss(n, d, **covariates), loss)
+        return self._smallest(lambda d: self.log_loss(n, d, **covariates), loss)
 
     def size_at_ratio(
         self, loss: Float[Array, "*draw"], tokens_per_parameter: float, **covariates: Array
     ) -> Float[Array, "*draw"]:
         """Smallest size that reaches `loss` trained on `tokens_per_parameter` x its size; `inf` where none does."""
-        return self.smallest_count(lambda n: self.loss(n, tokens_per_parameter * n, **covariates), loss)
+        return self._smallest(lambda n: self.log_loss(n, tokens_per_parameter * n, **covariates), loss)
 
     def optimum(
         self, c: Float[Array, "*draw"], **covariates: Array
@@ -112,10 +111,28 @@ class AbstractLaw(AbstractTree, ABC):
     def compute_at(self, loss: Float[Array, "*draw"], **covariates: Array) -> Float[Array, "*draw"]:
         """Least training FLOPs that reach `loss`, spent compute-optimally; `inf` where none do."""
 
-        def loss_at_optimum(c: Any) -> Any:
-            return self.loss(*self.optimum(c, **covariates), **covariates)
+        def log_loss_at_optimum(c: Any) -> Any:
+            return self.log_loss(*self.optimum(c, **covariates), **covariates)
 
-        return self.smallest_count(loss_at_optimum, loss)
+        return smallest_count(log_loss_at_optimum, self._log_wanted(loss))
+
+    def numeric_optimum(
+        self, c: Float[Array, "*draw"], **covariates: Array
+    ) -> tuple[Float[Array, "*draw"], Float[Array, "*draw"]]:
+        r"""`optimum` for a law without a closed form: ln N between 0 and $\ln(C/6)$ on grids, finer and finer.
+
+        Right to about 1e-6 of ln N: that is how flat a minimum is in float64.
+        """
+        xp = array_namespace(c, *field_values(self).values())
+        log_nd = xp.log(xp.asarray(c) / FLOPS_PER_PARAMETER_TOKEN)
+
+        def log_loss(log_n: Any) -> Any:
+            return self.log_loss(xp.exp(log_n), xp.exp(log_nd - log_n), **covariates)
+
+        log_n = lowest_place(log_loss, xp.zeros_like(log_nd), log_nd, first=not self.falls_throughout)
+        return xp.exp(log_n), xp.exp(log_nd - log_n)
+
+    smallest_count = staticmethod(smallest_count)
 
     def _must_depend_on(self, variable: str, what: str) -> None:
         if variable not in self.variables:
@@ -124,22 +141,21 @@ class AbstractLaw(AbstractTree, ABC):
                 "Fit a law that depends on it, such as 'chinchilla'."
             )
 
-    @staticmethod
-    def smallest_count(loss_of: Callable[[Any], Any], loss: Any) -> Any:
-        """Smallest count in [1, 1e30] with `loss_of(count) <= loss`, by bisection on its logarithm; else `inf`.
+    def _smallest(self, log_loss_of: Callable[[Any], Any], loss: Any) -> Any:
+        """Smallest count at which the loss has fallen to `loss`; `inf` where it does not before it turns up."""
+        log_wanted = self._log_wanted(loss)
+        limit: Any = LOG_COUNT_LIMIT
+        if not self.falls_throughout:
+            xp = array_namespace(log_wanted)
+            start = 0.0 * xp.exp(log_wanted)
+            limit = lowest_place(lambda place: log_loss_of(xp.exp(place)), start, LOG_COUNT_LIMIT, first=True)
+        return smallest_count(log_loss_of, log_wanted, log_limit=limit)
 
-        `loss_of` must fall (weakly) with the count.
-        """
-        xp = array_namespace(loss, loss_of(1.0))
-        shape_of = loss_of(1.0) + 0.0 * xp.asarray(loss)
-        low = xp.zeros_like(shape_of)
-        high = xp.full_like(shape_of, LOG_COUNT_LIMIT)
-        reachable = loss_of(xp.exp(high)) <= loss
-        for _ in range(_BISECTIONS):
-            middle = 0.5 * (low + high)
-            enough = loss_of(xp.exp(middle)) <= loss
-            low, high = xp.where(enough, low, middle), xp.where(enough, middle, high)
-        return xp.where(reachable, xp.exp(high), xp.inf)
+    def _log_wanted(self, loss: Any) -> Any:
+        """ln of a loss asked for; minus infinity where it is not above zero."""
+        xp = array_namespace(loss, *field_values(self).values())
+        wanted = xp.asarray(loss) + 0.0
+        return xp.where(wanted > 0, xp.log(xp.where(wanted > 0, wanted, 1.0)), -xp.inf)
 
     @final
     @classmethod

@@ -13,6 +13,7 @@ from scaling._pytree import Array, array_namespace, pytree
 from scaling.coefficient_specs import Citation, CoefficientSpec
 from scaling.compute import FLOPS_PER_PARAMETER_TOKEN
 from scaling.laws._law import Reference
+from scaling.laws._numeric import count_at
 from scaling.laws._saturating import FLOOR_PRIORS, exponent_prior
 from scaling.laws._separable import AbstractSeparableLaw
 from scaling.prior_specs import LogitNormal
@@ -83,7 +84,7 @@ class ChinchillaLaw(AbstractSeparableLaw):
         xp = array_namespace(self.l_inf, loss, d)
         d = xp.asarray(d)
         left = loss - self.l_inf - xp.exp(xp.log(self.b) - self.beta * xp.log(d))
-        return _count_at(left, self.a, self.alpha)
+        return count_at(left, self.a, self.alpha)
 
     def tokens_at(
         self, loss: Float[Array, "*draw"], n: Float[Array, "*draw"] | float = math.inf, **covariates: Array
@@ -92,7 +93,7 @@ class ChinchillaLaw(AbstractSeparableLaw):
         xp = array_namespace(self.l_inf, loss, n)
         n = xp.asarray(n)
         left = loss - self.l_inf - xp.exp(xp.log(self.a) - self.alpha * xp.log(n))
-        return _count_at(left, self.b, self.beta)
+        return count_at(left, self.b, self.beta)
 
     def size_at_ratio(
         self, loss: Float[Array, "*draw"], tokens_per_parameter: float, **covariates: Array
@@ -137,7 +138,7 @@ class ChinchillaLaw(AbstractSeparableLaw):
         log_g = self._log_g()
         log_k = xp.logaddexp(xp.log(self.a) - self.alpha * log_g, xp.log(self.b) + self.beta * log_g)
         exponent = self.alpha * self.beta / (self.alpha + self.beta)
-        return FLOPS_PER_PARAMETER_TOKEN * _count_at(xp.asarray(loss) - self.l_inf, xp.exp(log_k), exponent)
+        return FLOPS_PER_PARAMETER_TOKEN * count_at(xp.asarray(loss) - self.l_inf, xp.exp(log_k), exponent)
 
     def _log_g(self) -> Any:
         xp = array_namespace(self.l_inf)
@@ -189,14 +190,6 @@ class ChinchillaLaw(AbstractSeparableLaw):
             "size_share": terms[1] / (terms[1] + terms[2]),
             **shape,
         }
-
-
-def _count_at(left: Any, amplitude: Any, exponent: Any) -> Any:
-    """x with amplitude / x^exponent = left; `inf` where nothing is left to reduce."""
-    xp = array_namespace(left, amplitude)
-    reachable = left > 0
-    log_left = xp.log(xp.where(reachable, left, 1.0))  # twice guarded: no NaN enters a gradient
-    return xp.where(reachable, xp.exp((xp.log(amplitude) - log_left) / exponent), xp.inf)
 
 
 LAW = ChinchillaLaw
