@@ -8,11 +8,13 @@ from matplotlib.figure import Figure
 
 from scaling.emergence import FixedRatio
 from scaling.errors import InvalidInput, StoreUnavailable, Unanswerable
-from scaling.figures import draw_emergence, draw_loss_law, draw_score_against_loss
+from scaling.estimators import IsoflopSettings, isoflop_frontier
+from scaling.figures import draw_emergence, draw_frontier, draw_loss_law, draw_score_against_loss
 from scaling.laws import law_class
 from scaling.observations import ScoreObservations
 from scaling.posterior import Fit, Hull, LossPosterior
 from scaling.units import SizeConvention
+from tests.estimators.designs import isoflop_runs
 from tests.posterior.test_score import posterior as score_posterior
 from tests.test_emergence import posterior as loss_posterior
 
@@ -119,3 +121,16 @@ def test_what_cannot_be_drawn_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match="cannot be written"):
         draw_loss_law(a_fit(), tmp_path / "file" / "law.png")
+
+
+def test_the_frontier_figure_stars_the_minima_and_draws_the_power_law_through_them(tmp_path, drawn):
+    runs = isoflop_runs(sizes=7, noise=0.003)
+    estimate = isoflop_frontier(runs, settings=IsoflopSettings(draws=100))
+    draw_frontier(estimate, runs, tmp_path / "frontier.svg")
+    left, right = drawn[0].axes[:2]
+    (stars,) = [line for line in left.lines if line.get_label() == "lowest loss"]
+    assert stars.get_xdata() == pytest.approx([each.size for each in estimate.minima])
+    assert len(left.lines) == 1 + len(estimate.curves)
+    (law,) = [line for line in right.lines if line.get_label() == f"N* ~ C^{estimate.exponent:.3f}"]
+    slope = np.polyfit(np.log(law.get_xdata()), np.log(law.get_ydata()), 1)[0]
+    assert slope == pytest.approx(estimate.exponent, rel=1e-9)

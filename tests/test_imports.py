@@ -24,6 +24,8 @@ QUESTIONS = (
     "--help",
     "fit --help",
     "pretrain --help",
+    "frontier --help",
+    "import --help",
     "predict hoffmann-2022-approach-3 --size 70B --tokens 1.4T",
     "plan besiroglu-2024 --budget 1e24 --accelerator h100",
     "fits list",

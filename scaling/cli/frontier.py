@@ -29,7 +29,7 @@ from scaling.cli._output import (
 )
 from scaling.errors import InvalidInput
 from scaling.estimators.frontier import Estimator
-from scaling.observations import LossObservations, parse_columns
+from scaling.observations import LossObservations, noticed, parse_columns
 from scaling.observations._tables import table_from_file, table_from_text
 from scaling.observations.reading import Reading, losses_from_table
 from scaling.units import format_count, format_flops
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _LEVELS = (0.05, 0.5, 0.95)
+_UNEQUAL = 0.05  # relative difference of compute within a budget that moves losses as much as seeds do
 
 RunsFile = Annotated[str, typer.Argument(help="CSV, TSV, Parquet, JSON or JSON lines; - reads stdin.")]
 EstimatorName = Annotated[
@@ -52,7 +53,11 @@ EstimatorName = Annotated[
 ]
 Budgets = Annotated[
     str | None,
-    typer.Option("--budgets", help="Read training curves at these FLOPs: 1e18,1e19.", show_default=False),
+    typer.Option(
+        "--budgets",
+        help="FLOPs the runs were trained for, or at which to read training curves: 1e18,1e19.",
+        show_default=False,
+    ),
 ]
 Compute = Annotated[str, typer.Option("--compute", help="FLOPs at which to say N* and D*; several by commas.")]
 Noise = Annotated[
@@ -97,7 +102,7 @@ def frontier(
     at = None if budgets is None else read_counts(budgets, field="budgets")
     table = table_from_text(sys.stdin.read(), name="standard input") if runs == "-" else table_from_file(runs)
     losses = losses_from_table(LossObservations, table, reading)
-    for warning in losses.warnings:
+    for warning in noticed(losses):
         note(f"Warning: {warning}")
     estimate = _estimate(losses, estimator, budgets=at, noise=noise, tolerance=tolerance, seed=seed)
     if plot is not None:
@@ -217,6 +222,12 @@ def _print(estimate: FrontierEstimate, asked: list[float]) -> None:
         note(
             f"The minima scatter {estimate.scatter:.1f} times as far from a power law as their noise explains; "
             "the intervals are widened by that."
+        )
+    spread = max((curve.spread for curve in estimate.curves), default=0.0)
+    if spread > _UNEQUAL:
+        note(
+            f"Compute differs by up to {spread:.0%} among the runs of one budget; their losses are compared as they "
+            "are, and a tenth more compute lowers a loss by about half a percent."
         )
     farthest = max(each.compute for each in estimate.minima)
     if max(asked) > farthest:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Source = Annotated[str, typer.Argument(help="Which tool wrote the files: wandb, hf_trainer, open_lm or dclm.")]
+_SUMMARY = "Turn loss logs of other tools into one table of runs; everything that is missing is asked for at once."
+
+Source = Annotated[str, typer.Argument(help="Which tool wrote the files; see above.")]
 Files = Annotated[list[Path], typer.Argument(help="Files of runs, or folders that hold them.", show_default=False)]
 SizeText = Annotated[
     str | None,
@@ -44,7 +46,15 @@ RunLabel = Annotated[str | None, typer.Option("--run", help="Label of the run in
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="CSV to write; stdout if none.", show_default=False)]
 
 
-@app.command()
+def _help() -> str:
+    """What the command does, and what every importer there is reads."""
+    from scaling.importers import importers
+
+    sources = [f"{each.name}: {each.title}." for each in importers().values()]
+    return "\n\n".join((_SUMMARY, *sources, "Example: scaling import wandb history.csv --size 16M -o imported.csv"))
+
+
+@app.command(help=_help())
 def import_(
     source: Source,
     files: Files,
@@ -60,10 +70,7 @@ def import_(
     replace: Annotated[bool, typer.Option("--replace", help="Replace the file if it is there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Turn loss logs of other tools into one table of runs; everything that is missing is asked for at once.
-
-    Example: scaling import wandb history.csv --size 16M -o imported.csv
-    """
+    """Read the logs, say what was noticed, write the table."""
     from scaling.importers import ImportRequest, import_losses
 
     if out is not None and out.suffix.lower() != ".csv":

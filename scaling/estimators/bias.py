@@ -46,7 +46,7 @@ class FrontierBias:
 
     def __str__(self) -> str:
         return (
-            f"Were the fitted {self.law!r} the truth and the runs without noise, these sizes and budgets would give "
+            f"Were the fitted {self.law!r} the truth, these sizes and budgets would on average give "
             f"an exponent off by {self.exponent:+.4f}, and N* off by {self.size:+.1%}, D* off by {self.tokens:+.1%} at "
             f"{format_flops(self.compute)} FLOPs; the intervals do not contain this."
         )

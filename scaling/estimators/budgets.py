@@ -17,6 +17,7 @@ from scaling.units import format_flops
 
 BUDGET_TOLERANCE = 0.1  # Porian et al. 2024 take a run for a budget within 10 % of it
 FEWEST_BUDGETS = 3
+_SAME_SIZE = 0.03
 _NEAR_MINIMUM = 1.2
 _FEWEST_RESIDUALS = 6
 FEWEST_SIZES = 4  # a parabola and Akima's end conditions both need more points than they have coefficients
@@ -28,7 +29,7 @@ class IsoflopCurve:
     """Losses of different sizes at one compute.
 
     - `compute`: FLOPs, the geometric mean of the rows'.
-    - `size`: parameters, rising, each once; `loss`: nats per token, the mean over `runs` rows of that size.
+    - `size`: parameters, rising; sizes within 3 % are one. `loss`: nats per token, the mean over `runs` rows.
     - `spread`: largest over smallest compute of the rows, less 1.
     """
 
@@ -60,31 +61,44 @@ def group_budgets(runs: LossObservations, *, tolerance: float = BUDGET_TOLERANCE
             raise InvalidInput(
                 f"{len(rows)} rows between {format_flops(np.exp(log_c[rows].min()))} and "
                 f"{format_flops(np.exp(log_c[rows].max()))} FLOPs leave no gap of {tolerance:.0%}: they are no IsoFLOP "
-                "budgets. Name the budgets at which to read the training curves, use the envelope, or fit a law."
+                "budgets. Name the budgets they were trained for or whose training curves are to be read, use the "
+                "envelope, or fit a law."
             )
         curves.append(_curve(float(np.exp(log_c[rows].mean())), runs.size[rows], runs.loss[rows], spread=spread))
     return _enough(curves)
 
 
-def curves_at(runs: LossObservations, budgets: Sequence[float]) -> tuple[IsoflopCurve, ...]:
-    r"""Each run's loss read off its training curve at each budget, $\ln L$ linear in $\ln C$ between checkpoints.
+def curves_at(
+    runs: LossObservations, budgets: Sequence[float], *, tolerance: float = BUDGET_TOLERANCE
+) -> tuple[IsoflopCurve, ...]:
+    r"""Each run's loss at each of these budgets.
 
-    A run speaks for a budget that lies between its first and last checkpoint. Whether a checkpoint in the middle of a
-    learning-rate schedule is comparable to a finished run is for the caller to know.
+    A run with checkpoints speaks for a budget between its first and last one, $\ln L$ linear in $\ln C$ between
+    neighbours; whether a checkpoint in the middle of a learning-rate schedule is comparable to a finished run is for
+    the caller to know. A run of one row speaks for the nearest budget, if within `tolerance` of it, with its loss as
+    it is: how far its compute is off shows as roughness.
 
     Raises `InvalidInput` for budgets not above zero, `NotEnoughRuns` as `group_budgets` does.
     """
     wanted = np.unique(np.asarray(budgets, dtype=np.float64))
     if not len(wanted) or not (np.isfinite(wanted) & (wanted > 0)).all():
         raise InvalidInput(f"Budgets are finite FLOPs above zero; {list(budgets)} given.")
-    histories = training_curves(runs)
+    log_c = np.log(training_flops(runs.size, runs.tokens))
+    label, which, count = np.unique(np.asarray(runs.run), return_inverse=True, return_counts=True)
+    alone = count[which] == 1
+    nearest = np.argmin(np.abs(log_c[:, np.newaxis] - np.log(wanted)), axis=1)
+    near = alone & (np.abs(log_c - np.log(wanted)[nearest]) <= np.log1p(tolerance))
+    histories = training_curves(runs) if len(label) < len(runs) else ()
     curves = []
-    for budget in wanted:
-        reached = [each for each in histories if each.log_compute[0] <= np.log(budget) <= each.log_compute[-1]]
-        sizes = np.array([each.size for each in reached])
-        losses = np.exp(np.array([each.log_loss_at(np.log(budget)) for each in reached]))
-        if reached:
-            curves.append(_curve(float(budget), sizes, losses, spread=0.0))
+    for index, budget in enumerate(wanted):
+        at = float(np.log(budget))
+        reached = [each for each in histories if each.log_compute[0] <= at <= each.log_compute[-1]]
+        rows = np.flatnonzero(near & (nearest == index))
+        sizes = np.concatenate([[each.size for each in reached], runs.size[rows]])
+        losses = np.concatenate([np.exp([each.log_loss_at(at) for each in reached]), runs.loss[rows]])
+        if len(sizes):
+            spread = float(np.expm1(np.ptp([at, *log_c[rows]])))
+            curves.append(_curve(float(budget), sizes, losses, spread=spread))
     return _enough(curves)
 
 
@@ -149,10 +163,17 @@ def training_curves(runs: LossObservations) -> tuple[TrainingCurve, ...]:
 
 
 def _curve(compute: float, size: Float[Array, " row"], loss: Float[Array, " row"], *, spread: float) -> IsoflopCurve:
-    """Rows of one size are seeds of one run: their mean, not their minimum, which falls with their number."""
-    sizes, which, count = np.unique(size, return_inverse=True, return_counts=True)
-    mean = np.bincount(which, weights=loss) / count
-    return IsoflopCurve(compute, sizes, mean, count.astype(np.float64), spread)
+    """Rows of one size are seeds of one run: their mean, not their minimum, which falls with their number.
+
+    Sizes a few percent apart are one: an interpolation between them would turn noise into a slope.
+    """
+    order = np.argsort(size, kind="stable")
+    gaps = np.diff(np.log(size[order]))
+    which = np.concatenate([[0], np.cumsum(gaps > np.log1p(_SAME_SIZE))]) if len(size) else np.zeros(0, dtype=int)
+    count = np.bincount(which).astype(np.float64)
+    mean = np.bincount(which, weights=loss[order]) / count
+    middle = np.exp(np.bincount(which, weights=np.log(size[order])) / count)
+    return IsoflopCurve(compute, middle, mean, count, spread)
 
 
 def _enough(curves: Sequence[IsoflopCurve]) -> tuple[IsoflopCurve, ...]:

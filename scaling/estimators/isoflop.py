@@ -64,8 +64,8 @@ def isoflop_frontier(
     the distance of neighbouring sizes. Budgets where half of the minima lie at the smallest or largest size are
     dropped. $\ln N^*$ is regressed on $\ln C$ with weights $1/\mathrm{sd}^2$.
 
-    `budgets` reads training curves at these FLOPs; without, rows are grouped by compute. A `surface` (a law fitted to
-    the same rows) makes the estimate carry its own bias.
+    `budgets` takes the runs near these FLOPs and reads training curves there; without, rows are grouped by compute.
+    A `surface` (a law fitted to the same rows) makes the estimate carry its own bias.
 
     Source: Porian et al. 2024, arXiv:2406.19146, appendix on IsoFLOP fits; there the loss of the best seed is taken,
     here the mean.
@@ -99,7 +99,7 @@ def _curves(
 ) -> tuple[IsoflopCurve, ...]:
     if budgets is None:
         return group_budgets(runs, tolerance=settings.tolerance)
-    return curves_at(runs, budgets)
+    return curves_at(runs, budgets, tolerance=settings.tolerance)
 
 
 _Minimum = Callable[[IsoflopCurve, Float[Array, "draw size"], float], BudgetMinimum | DroppedBudget]

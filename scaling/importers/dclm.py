@@ -27,7 +27,7 @@ class DclmImporter(AbstractImporter):
     """
 
     name = "dclm"
-    title = "DCLM: evaluation JSON with losses, and the model JSON they belong to"
+    title = "evaluation JSON of DCLM with losses, and the model JSON it belongs to"
     patterns = ("*.json",)
 
     def logs(self, paths: Sequence[Path]) -> list[RunLog]:

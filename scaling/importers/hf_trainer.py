@@ -26,7 +26,7 @@ class HfTrainerImporter(AbstractImporter):
     """
 
     name = "hf_trainer"
-    title = "Hugging Face Trainer: trainer_state.json"
+    title = "trainer_state.json of Hugging Face's Trainer, of a run or of its checkpoints"
     patterns = ("trainer_state.json",)
 
     def logs(self, paths: Sequence[Path]) -> list[RunLog]:

@@ -22,7 +22,7 @@ class OpenLmImporter(AbstractImporter):
     """
 
     name = "open_lm"
-    title = "open_lm: the model's JSON with its losses under 'results'"
+    title = "model JSON of open_lm with its losses under 'results'"
     patterns = ("*.json",)
 
     def logs(self, paths: Sequence[Path]) -> list[RunLog]:

@@ -47,7 +47,7 @@ class WandbImporter(AbstractImporter):
     """
 
     name = "wandb"
-    title = "Weights & Biases: exported history (CSV, Parquet, JSON lines), or a chart's CSV"
+    title = "history of Weights & Biases runs as exported (CSV, Parquet, JSON lines), or a chart's CSV"
     patterns = ("*.csv", "*.jsonl", "*.parquet")
 
     def logs(self, paths: Sequence[Path]) -> list[RunLog]:

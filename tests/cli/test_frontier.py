@@ -15,7 +15,7 @@ def test_a_table_says_minima_exponents_and_bias(scaling, ladder):
     outcome = scaling("frontier", "isoflop.csv", "--compute", "1e20", "--plot", "frontier.png")
     assert outcome.code == 0, outcome.err
     assert "isoflop: the lowest loss at each budget" in outcome.out
-    assert "Bias: Were the fitted 'chinchilla' the truth" in outcome.out
+    assert "Bias: Were the fitted 'chinchilla' the truth, these" in outcome.out
     assert "33.3 times the largest budget" in outcome.err
     assert (ladder / "frontier.png").stat().st_size > 1000
 
@@ -33,6 +33,15 @@ def test_json_carries_the_draws_quantiles_and_the_bias(scaling, ladder, estimato
     assert first["size"]["estimate"] * first["token_count"]["estimate"] * 6 == pytest.approx(1e18)
     assert second["token_count"]["quantiles"] == sorted(second["token_count"]["quantiles"])
     assert abs(answer["bias"]["token_count_relative"]) < 0.1
+
+
+def test_unequal_compute_within_a_budget_is_said(scaling, ladder):
+    head, *rows = (ladder / "isoflop.csv").read_text().splitlines()
+    cells = [row.split(",") for row in rows]
+    shaken = [f"{n},{float(d) * (1.08 if index % 2 else 1.0):.0f},{loss}" for index, (n, d, loss) in enumerate(cells)]
+    (ladder / "shaken.csv").write_text("\n".join([head, *shaken]))
+    assert "Compute differs by up to 8%" in scaling("frontier", "shaken.csv", "--estimator", "parabola").err
+    assert "Compute differs" not in scaling("frontier", "isoflop.csv", "--estimator", "parabola").err
 
 
 def test_what_cannot_be_estimated_says_why(scaling, ladder):

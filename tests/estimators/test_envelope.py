@@ -14,7 +14,8 @@ COARSE = EnvelopeSettings(draws=100, points=150)
 
 
 def test_many_curves_without_noise_give_the_exponent():
-    estimate = envelope_frontier(training_runs(sizes=32), settings=QUICK, surface=LAW)
+    settings = EnvelopeSettings(draws=100, noise_nats=0.0)
+    estimate = envelope_frontier(training_runs(sizes=32), settings=settings, surface=LAW)
     # Sizes 1.2x apart: the envelope is a staircase, and its steps cost a few thousandths.
     assert estimate.exponent == pytest.approx(EXPONENT, abs=0.005)
     assert estimate.bias.exponent == pytest.approx(estimate.exponent - EXPONENT, abs=1e-9)
@@ -22,9 +23,24 @@ def test_many_curves_without_noise_give_the_exponent():
 
 
 def test_few_curves_are_biased_and_the_estimate_says_so():
-    few = envelope_frontier(training_runs(sizes=8), settings=QUICK, surface=LAW).bias
-    many = envelope_frontier(training_runs(sizes=32), settings=QUICK, surface=LAW).bias
+    exact = EnvelopeSettings(draws=100, noise_nats=0.0)
+    few, many = (envelope_frontier(training_runs(sizes=count), settings=exact, surface=LAW).bias for count in (8, 32))
     assert abs(few.size) > 5 * abs(many.size) > 0
+
+
+def test_noise_flattens_the_envelope_and_the_bias_says_by_how_much():
+    settings = EnvelopeSettings(draws=100, points=150, noise_nats=0.01)
+    told = envelope_frontier(training_runs(sizes=24, checkpoints=30), settings=settings, surface=LAW).bias.exponent
+    seen = [
+        envelope_frontier(
+            training_runs(sizes=24, checkpoints=30, run_noise=0.01, seed=seed), settings=settings
+        ).exponent
+        - EXPONENT
+        for seed in range(20)
+    ]
+    # The mean of 20 has a Monte Carlo error of about .003.
+    assert told == pytest.approx(np.mean(seen), abs=0.009)
+    assert told < -0.005
 
 
 def test_stretches_won_by_the_smallest_and_largest_size_are_left_out():

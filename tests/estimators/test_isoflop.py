@@ -10,7 +10,7 @@ from scaling.estimators import IsoflopSettings, group_budgets, isoflop_frontier,
 from scaling.estimators.budgets import curves_at, roughness
 from scaling.laws.chinchilla import ChinchillaLaw
 from scaling.observations import LossObservations
-from tests.estimators.designs import EXPONENT, LAW, LOPSIDED, isoflop_runs, training_runs
+from tests.estimators.designs import BUDGETS, EXPONENT, LAW, LOPSIDED, isoflop_runs, training_runs
 
 # Open Athena's article on approach 2: percent error of D*(1e24) without noise, 15 sizes at 1e17 ... 1e21 FLOPs;
 # printed to two figures.
@@ -117,6 +117,20 @@ def test_seeds_of_one_size_are_averaged_not_their_luckiest_taken():
         assert (both.runs == 2).all()
 
 
+def test_sizes_that_nearly_coincide_are_one_and_no_cliff():
+    runs = isoflop_runs(sizes=9, noise=0.004)
+    twins = LossObservations(
+        run=(*runs.run, *(f"{label}b" for label in runs.run)),
+        size=np.concatenate([runs.size, runs.size * 1.001]),
+        tokens=np.concatenate([runs.tokens, runs.tokens / 1.001]),
+        loss=np.concatenate([runs.loss, isoflop_runs(sizes=9, noise=0.004, seed=1).loss]),
+    )
+    estimate = isoflop_frontier(twins)
+    assert [len(curve) for curve in estimate.curves] == [9] * 5
+    for each in estimate.minima:
+        assert each.loss == pytest.approx(LAW.loss(*LAW.optimum(each.compute)), rel=0.005)
+
+
 def test_budgets_are_grouped_within_the_tolerance_and_no_further():
     runs = isoflop_runs(sizes=5)
     shaken = LossObservations(
@@ -145,6 +159,20 @@ def test_training_curves_are_read_at_named_budgets():
     assert curve.loss == pytest.approx(LAW.loss(curve.size, 1e18 / (6 * curve.size)), rel=2e-4)
     with pytest.raises(NotEnoughRuns, match="0 of 0 budgets"):
         isoflop_frontier(runs, budgets=(1e30,))
+
+
+def test_single_runs_near_named_budgets_are_taken_for_them():
+    runs = isoflop_runs(sizes=9)
+    off = np.exp(np.random.default_rng(0).uniform(-0.15, 0.15, len(runs)))  # too far apart to be grouped by gaps
+    moved = LossObservations(
+        run=runs.run, size=runs.size, tokens=runs.tokens * off, loss=LAW.loss(runs.size, runs.tokens * off)
+    )
+    estimate = isoflop_frontier(moved, budgets=BUDGETS, settings=IsoflopSettings(tolerance=0.2))
+    assert [len(curve) for curve in estimate.curves] == [9] * 5
+    low, high = estimate.exponent_quantiles((0.05, 0.95))
+    assert low < EXPONENT < high
+    with pytest.raises(NotEnoughRuns):
+        isoflop_frontier(moved, budgets=BUDGETS, settings=IsoflopSettings(tolerance=0.001))
 
 
 @pytest.mark.parametrize("wrong", [{"noise_nats": 0.0}, {"noise_nats": np.nan}, {"draws": 5}])
