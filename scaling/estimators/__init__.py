@@ -4,13 +4,36 @@ Both are what people compare a parametric fit with (Hoffmann et al. 2022, approa
 Neither says what loss will be reached, and each has a bias of its own, which its answer carries.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from scaling.coefficient_specs import Citation
 from scaling.estimators.bias import FrontierBias
 from scaling.estimators.budgets import IsoflopCurve, group_budgets
 from scaling.estimators.envelope import EnvelopeSettings, envelope_frontier
 from scaling.estimators.frontier import BudgetMinimum, DroppedBudget, Estimator, FrontierEstimate
 from scaling.estimators.isoflop import IsoflopSettings, isoflop_frontier, parabola_frontier
 
+_HOFFMANN = Citation(
+    key="hoffmann2022",
+    text="Hoffmann et al. (2022). Training compute-optimal large language models. arXiv:2203.15556, section 3.",
+    url="https://arxiv.org/abs/2203.15556",
+)
+CITATIONS: Mapping[str, Citation] = MappingProxyType(
+    {
+        Estimator.ISOFLOP.value: Citation(
+            key="porian2024",
+            text="Porian et al. (2024). Resolving discrepancies in compute-optimal scaling of language models. "
+            "arXiv:2406.19146.",
+            url="https://arxiv.org/abs/2406.19146",
+        ),
+        Estimator.PARABOLA.value: _HOFFMANN,
+        Estimator.ENVELOPE.value: _HOFFMANN,
+    }
+)
+
 __all__ = [
+    "CITATIONS",
     "BudgetMinimum",
     "DroppedBudget",
     "EnvelopeSettings",

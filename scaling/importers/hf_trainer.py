@@ -12,6 +12,8 @@ import numpy as np
 from scaling.errors import InvalidObservations, Violation
 from scaling.importers._files import json_object, number
 from scaling.importers._importer import AbstractImporter, LossSeries, RunLog
+from scaling.importers._transformer_config import sizes_of_config
+from scaling.units import SizeConvention
 
 _EVALUATION = re.compile(r"eval_(?:(.+)_)?loss")
 
@@ -22,7 +24,8 @@ class HfTrainerImporter(AbstractImporter):
 
     Tokens are `num_input_tokens_seen` where the run recorded it. `train_batch_size` is per device, before
     accumulation, and so says nothing about tokens per step. `train_loss` is the mean over the whole run: not a loss
-    at a step, and not read.
+    at a step, and not read. Sizes are counted from a `config.json` beside the state, for GPT-2, GPT-NeoX, Llama and
+    Mistral.
     """
 
     name = "hf_trainer"
@@ -54,7 +57,14 @@ def _log(path: Path) -> RunLog:
         step=_column(entries, "step"),
         tokens=seen if np.nanmax(seen, initial=0.0) > 0 else None,  # zeros where it was not counted
         learning_rate=_column(entries, "learning_rate"),
+        size=_sizes_beside(path),
     )
+
+
+def _sizes_beside(path: Path) -> dict[SizeConvention, float]:
+    """Sizes by the model's configuration in the same folder, as a checkpoint holds it."""
+    config = path.parent / "config.json"
+    return sizes_of_config(json_object(config)) if config.is_file() else {}
 
 
 def _label(path: Path) -> str:

@@ -155,6 +155,55 @@ def test_sizes_by_run_must_name_runs_and_agree(tmp_path):
         ImportRequest(size={"small": 0.0})
 
 
+GPT2 = {"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "vocab_size": 50257, "n_positions": 1024}
+PYTHIA = {
+    "model_type": "gpt_neox",
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "vocab_size": 50304,
+    "tie_word_embeddings": False,
+}
+LLAMA = {
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "num_hidden_layers": 32,
+    "intermediate_size": 11008,
+    "num_attention_heads": 32,
+    "vocab_size": 32000,
+}
+LLAMA_3 = LLAMA | {"intermediate_size": 14336, "num_key_value_heads": 8, "vocab_size": 128256}
+
+
+@pytest.mark.parametrize(
+    ("config", "convention", "published"),
+    [
+        # Counts of the published weights: GPT-2 124M, Pythia 160M (its table of sizes), Llama 2 7B, Llama 3 8B.
+        (GPT2, SizeConvention.TOTAL, 124_439_808),
+        (PYTHIA, SizeConvention.TOTAL, 162_322_944),
+        (PYTHIA, SizeConvention.NON_EMBEDDING, 85_056_000),
+        (LLAMA, SizeConvention.TOTAL, 6_738_415_616),
+        (LLAMA_3, SizeConvention.TOTAL, 8_030_261_248),
+    ],
+)
+def test_sizes_are_counted_from_the_configuration_beside_the_state(tmp_path, config, convention, published):
+    path = write_json(tmp_path / "run" / "trainer_state.json", {"log_history": trainer_entries(3.0)})
+    write_json(path.parent / "config.json", config)
+    request = ImportRequest(tokens_per_step=1000.0, size_convention=convention)
+    losses = import_losses("hf_trainer", [path], request=request)
+    assert set(losses.size) == {published}
+    assert losses.size_convention is convention
+    with pytest.raises(InvalidObservations, match="the files count non_embedding, total, with_head: name the one"):
+        import_losses("hf_trainer", [path], request=ImportRequest(tokens_per_step=1000.0))
+
+
+def test_an_architecture_that_is_not_known_is_not_guessed(tmp_path):
+    path = write_json(tmp_path / "run" / "trainer_state.json", {"log_history": trainer_entries(3.0)})
+    write_json(path.parent / "config.json", LLAMA | {"model_type": "mixtral"})
+    with pytest.raises(InvalidObservations, match="give the parameters of 'run'"):
+        import_losses("hf_trainer", [path], request=ImportRequest(tokens_per_step=1000.0))
+
+
 def test_real_exports(measured_runs):
     formats = measured_runs / "formats"
     olmo = import_losses(
