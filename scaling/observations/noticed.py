@@ -114,11 +114,13 @@ def _narrow_range(runs: LossObservations) -> DataWarning | None:
     span = float(compute.max() / compute.min()) if len(runs) else 1.0
     if sizes >= _FEWEST_SIZES and span >= _LEAST_COMPUTE_RANGE:
         return None
+    few = f"{sizes} different sizes, fewer than {_FEWEST_SIZES}" if sizes < _FEWEST_SIZES else ""
+    near = f"compute over {span:.3g} times, less than {_LEAST_COMPUTE_RANGE:g}" if span < _LEAST_COMPUTE_RANGE else ""
     return DataWarning(
         DataReason.NARROW_RANGE,
-        f"{sizes} different sizes, compute from {format_flops(compute.min())} to {format_flops(compute.max())} FLOPs "
-        f"({span:.3g} times): fewer than {_FEWEST_SIZES} sizes or less than {_LEAST_COMPUTE_RANGE:g} times the compute "
-        "hardly show how the loss bends. Add smaller or larger runs before trusting an extrapolation.",
+        f"These rows have {' and '.join(filter(None, (few, near)))} ({format_flops(compute.min())} to "
+        f"{format_flops(compute.max())} FLOPs): that hardly shows how the loss bends. Add smaller or larger runs "
+        "before trusting an extrapolation.",
     )
 
 
