@@ -42,7 +42,17 @@ class ChainState(NamedTuple):
     averaged_log_step: Float[Array, ""]
     error: Float[Array, ""]
     count: Float[Array, ""]
-    key: Any
+
+
+class Chance(NamedTuple):
+    """The random numbers of a block, drawn outside: XLA's generators cost more to compile and run than the leaps.
+
+    - `momentum`: standard normal; `acceptance`: uniform; `jitter`: of the step size, one for all chains.
+    """
+
+    momentum: Float[Array, "draw chain dim"]
+    acceptance: Float[Array, "draw chain"]
+    jitter: Float[Array, "draw"]
 
 
 class Whitening(NamedTuple):
@@ -63,26 +73,17 @@ class Block(NamedTuple):
 
 
 @cache
-def _programs(potential: Potential) -> tuple[Any, Any]:
-    """The compiled `begin` and `advance`, both over data sets [fit]."""
+def hmc_program(potential: Potential) -> Any:
+    """The compiled `(states, whitenings, data, chance, leaps, (adapting, target)) -> (states, Block)` over [fit]."""
 
     def white_potential(white: Any, whitening: Whitening, data: Any) -> Any:
         return potential(whitening.center + whitening.scale @ white, data)
 
-    slope = jax.value_and_grad(white_potential)
-    slopes = jax.vmap(slope, in_axes=(0, None, None))
+    slopes = jax.vmap(jax.value_and_grad(white_potential), in_axes=(0, None, None))
 
-    def begin(white: Any, whitening: Whitening, data: Any, key: Any) -> ChainState:
-        value, gradient = slopes(white, whitening, data)
-        step = jnp.log(jnp.asarray(_FIRST_STEP))
-        return ChainState(white, value, gradient, step, step, jnp.zeros(()), jnp.zeros(()), key)
-
-    def iterate(state: ChainState, whitening: Whitening, data: Any, leaps: Any, control: Any) -> Any:
-        adapting, target = control
-        key, key_momentum, key_accept, key_jitter = jax.random.split(state.key, 4)
-        momentum = jax.random.normal(key_momentum, state.white.shape)
-        step = jnp.exp(jnp.where(adapting, state.log_step, state.averaged_log_step))
-        step = step * jax.random.uniform(key_jitter, minval=0.8, maxval=1.2)
+    def iterate(state: ChainState, whitening: Whitening, data: Any, drawn: Any, control: Any) -> Any:
+        (adapting, target), (chance, leaps) = control, drawn
+        step = chance.jitter * jnp.exp(jnp.where(adapting, state.log_step, state.averaged_log_step))
 
         def leap(_: Any, at: Any) -> Any:
             white, momentum, _, gradient = at
@@ -91,29 +92,46 @@ def _programs(potential: Potential) -> tuple[Any, Any]:
             value, gradient = slopes(white, whitening, data)
             return white, half - 0.5 * step * gradient, value, gradient
 
-        start = (state.white, momentum, state.potential, state.gradient)
+        start = (state.white, chance.momentum, state.potential, state.gradient)
         white, last, value, gradient = jax.lax.fori_loop(0, leaps, leap, start)
-        before = state.potential + 0.5 * jnp.sum(momentum**2, axis=-1)
+        before = state.potential + 0.5 * jnp.sum(chance.momentum**2, axis=-1)
         rise = value + 0.5 * jnp.sum(last**2, axis=-1) - before
-        rise = jnp.where(jnp.isnan(rise), jnp.inf, rise)
+        rise = jnp.where(jnp.isfinite(value), rise, jnp.inf)
         acceptance = jnp.exp(-jnp.maximum(rise, 0.0))
-        taken = jax.random.uniform(key_accept, acceptance.shape) < acceptance
+        taken = chance.acceptance < acceptance
         row = taken[:, jnp.newaxis]
-        adapted = _dual_average(state, jnp.mean(acceptance), target, adapting)
         moved = ChainState(
             jnp.where(row, white, state.white),
             jnp.where(taken, value, state.potential),
             jnp.where(row, gradient, state.gradient),
-            *adapted,
-            key,
+            *_dual_average(state, jnp.mean(acceptance), target, adapting),
         )
         draws = whitening.center + moved.white @ whitening.scale.T
         return moved, Block(draws, moved.potential, before, rise > _DIVERGED, acceptance)
 
-    def advance(state: ChainState, whitening: Whitening, data: Any, leaps: Any, control: Any) -> Any:
-        return jax.lax.scan(lambda state, count: iterate(state, whitening, data, count, control), state, leaps)
+    def advance(state: Any, whitening: Whitening, data: Any, chance: Chance, leaps: Any, control: Any) -> Any:  # noqa: PLR0917
+        return jax.lax.scan(
+            lambda state, drawn: iterate(state, whitening, data, drawn, control), state, (chance, leaps)
+        )
 
-    return jax.jit(jax.vmap(begin)), jax.jit(jax.vmap(advance, in_axes=(0, 0, 0, None, None)))
+    return jax.jit(jax.vmap(advance, in_axes=(0, 0, 0, 0, None, None)))
+
+
+def _begun(white: Float[Array, "fit chain dim"]) -> ChainState:
+    """Chains that have not evaluated anything: their first trajectory sets off without a slope and is always taken."""
+    scalar = np.zeros(len(white))
+    first = np.full(len(white), np.log(_FIRST_STEP))
+    nowhere = np.full(white.shape[:2], np.inf)
+    return ChainState(white, nowhere, np.zeros_like(white), first, first, scalar, scalar)
+
+
+def _chance(rng: np.random.Generator, shape: tuple[int, ...]) -> Chance:
+    fits, chains, size = shape
+    return Chance(
+        rng.standard_normal((fits, BLOCK, chains, size)),
+        rng.random((fits, BLOCK, chains)),
+        rng.uniform(0.8, 1.2, size=(fits, BLOCK)),
+    )
 
 
 def _dual_average(state: ChainState, acceptance: Any, target: Any, adapting: Any) -> tuple[Any, Any, Any, Any]:
@@ -146,29 +164,32 @@ def sample_hmc(
 
     `data` and `whitening` have a leading axis [fit]. Warm-up and draws are rounded up to a multiple of 100.
     """
-    begin, advance = _programs(potential)
+    advance = hmc_program(potential)
     fits, size = whitening.center.shape
+    shape = (fits, settings.chains, size)
     rng = np.random.default_rng([settings.seed, 3])
-    keys = jax.random.split(jax.random.key(settings.seed), fits)
-    # Wider than the posterior, for R-hat.
-    white = 1.5 * rng.standard_normal((fits, settings.chains, size))
+    white = 1.5 * rng.standard_normal(shape)  # wider than the posterior, for R-hat
     half = max(1, -(-settings.warmup // (2 * BLOCK)))
+
+    def block(states: ChainState, *, adapting: bool) -> tuple[ChainState, Block]:
+        control = (adapting, target_acceptance)
+        moved = advance(states, whitening, data, _chance(rng, shape), leapfrog_counts(rng, longest), control)
+        return jax.device_get(moved)  # type: ignore[no-any-return]
+
     for part in range(2):
-        states = begin(white, whitening, data, keys)
+        states = _begun(white)
         for call in range(half):
             progress(ProgressEvent("warm-up", (part * half + call) * BLOCK, 2 * half * BLOCK))
-            states, block = advance(states, whitening, data, leapfrog_counts(rng, longest), (True, target_acceptance))
+            states, warm = block(states, adapting=True)
         if part == 0:
-            white, whitening = rewhitened(states, whitening, block)
-            keys = states.key
+            white, whitening = rewhitened(states, whitening, warm)
     kept: list[Block] = []
     divergences = 0
     for done in range(0, settings.draws, BLOCK):
         progress(ProgressEvent("draws", done, settings.draws, divergences))
-        counts = leapfrog_counts(rng, longest)
-        states, block = advance(states, whitening, data, counts, (False, target_acceptance))
-        kept.append(jax.device_get(block))
-        divergences += int(kept[-1].diverging.sum())
+        states, drawn = block(states, adapting=False)
+        kept.append(drawn)
+        divergences += int(drawn.diverging.sum())
     progress(ProgressEvent("draws", settings.draws, settings.draws, divergences))
     step = np.exp(np.asarray(states.averaged_log_step))
     joined = Block(*(np.concatenate(parts, axis=1)[:, : settings.draws] for parts in zip(*kept, strict=True)))

@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, final
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from numpyro.distributions import biject_to
 from numpyro.infer.util import potential_energy
 
 from scaling._pytree import Array, field_values
 from scaling.errors import FitFailed, NotEnoughRuns
 from scaling.inference._numerics import bucket_size, float64
-from scaling.inference.diagnostics import diagnose, gate_failures, require_convergence
 from scaling.inference.findings import loss_findings
-from scaling.inference.nuts import WhitenedSample, find_mode, sample_whitened
+from scaling.inference.modes import find_modes
+from scaling.inference.nuts import Mode, Potential, WhitenedSample, find_mode
 from scaling.inference.point import PointEstimate, constrained, point_estimate, unconstrained
 from scaling.inference.progress import Progress, ProgressEvent, silent
+from scaling.inference.sampling import sample_until_converged
 from scaling.inference.settings import FitSettings
 from scaling.laws import AbstractLaw, Reference
 from scaling.models.loss import NOISE_PRIOR, RUN_PRIOR, LossData, loss_model
@@ -29,7 +31,6 @@ from scaling.posterior import Finding, FindingCode, Hull, LossPosterior, SampleD
 from scaling.priors import distribution
 
 _SMALLEST_RUN_BUCKET = 8
-_LONGER = 4  # times the draws asked for, where those mixed too slowly
 _OUTLIER_SCALES = 6.0  # robust deviations beyond which a row does not speak for its run
 
 
@@ -61,9 +62,10 @@ def fit_loss(
 
     `start` gives reference coordinates near the mode (a warm start: an earlier fit's medians).
 
-    A sample that misses its gate is drawn again four times as long, then with more warm-up and smaller steps too; a
-    longer one is thinned once it has passed. Raises `NotEnoughRuns` where the rows cannot determine the law's
-    coefficients, `InvalidInput` where they lack a covariate of it, `FitFailed` where the third sample misses the gate.
+    A sample that misses its gate is drawn again, longer and then by NUTS (see `sample_until_converged`).
+
+    Raises `NotEnoughRuns` where the rows cannot determine the law's
+    coefficients, `InvalidInput` where they lack a covariate of it, `FitFailed` where the last sample misses the gate.
     """
     require_enough(runs, law_class)
     law_class.checked_covariates(runs.covariates)
@@ -80,7 +82,7 @@ def fit_loss(
         data = data._replace(typical=_typical_rows(runs, point, rows=len(data.n)))
     with float64():
         potential = loss_potential(law_class, run_count)
-        mode = find_mode(potential, data, _starts(law_class, data, run_count=run_count, point=point, start=start))
+        mode = _mode(potential, data, _starts(law_class, data, run_count=run_count, point=point, start=start))
         # Run effects are nuisance, and padded ones no coordinates at all: the gate looks at the scalars.
         scalars = len(law_class.priors) + (2 if run_count else 1)
         sample, diagnostics = sample_until_converged(
@@ -193,39 +195,12 @@ def _starts(
     return np.stack([np.concatenate([each, tail]) for each in coordinates])
 
 
-def diagnose_scalars(sample: WhitenedSample, *, scalars: int) -> SampleDiagnostics:
-    """Diagnostics of the first `scalars` coordinates: run effects are nuisance, padded ones no coordinates at all."""
-    return diagnose(
-        {str(index): sample.draws[..., index] for index in range(scalars)},
-        diverging=sample.diverging,
-        energy=sample.energy,
-    )
-
-
-def sample_until_converged(
-    potential: Any, data: LossData, mode: Any, *, scalars: int, settings: FitSettings, progress: Progress
-) -> tuple[WhitenedSample, SampleDiagnostics]:
-    """A sample by NUTS that passes its gate, drawn longer where it must be; `FitFailed` where the third does not."""
-    longer = settings.model_copy(update={"draws": _LONGER * settings.draws})
-    careful = longer.model_copy(
-        update={"warmup": 5 * settings.warmup, "target_acceptance": (1 + 2 * settings.target_acceptance) / 3}
-    )
-    for attempt in (settings, longer, careful):
-        sample = sample_whitened(potential, data, mode, settings=attempt, progress=progress)
-        diagnostics = diagnose_scalars(sample, scalars=scalars)
-        worst = ProgressEvent(
-            "diagnostics",
-            1,
-            1,
-            diagnostics.divergences,
-            diagnostics.max_r_hat,
-            min(diagnostics.min_bulk_ess, diagnostics.min_tail_ess),
-        )
-        progress(worst)
-        if not gate_failures(diagnostics, settings):
-            break
-    require_convergence(diagnostics, settings)
-    return sample.every(attempt.draws // settings.draws), diagnostics
+def _mode(potential: Potential, data: LossData, starts: Float[Array, "start dim"]) -> Mode:
+    """The lowest mode by Newton's method, or by BFGS where that does not arrive."""
+    found = find_modes(potential, jax.tree.map(lambda leaf: leaf[None], data), starts[np.newaxis])
+    if found.converged[0]:
+        return Mode(found.position[0], found.scale[0])
+    return find_mode(potential, data, starts)
 
 
 def _posterior(

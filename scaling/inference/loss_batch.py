@@ -22,10 +22,11 @@ from scaling.inference._coordinates import constrained, prior_centre
 from scaling.inference._numerics import bucket_size, float64
 from scaling.inference.diagnostics import gate_failures
 from scaling.inference.hmc import LONGEST_TRAJECTORY, Whitening, sample_hmc
-from scaling.inference.loss import diagnose_scalars, loss_potential, pad_runs, require_enough, sample_until_converged
+from scaling.inference.loss import loss_potential, pad_runs, require_enough
 from scaling.inference.modes import find_modes
 from scaling.inference.nuts import Mode, WhitenedSample
 from scaling.inference.progress import Progress, ProgressEvent, silent
+from scaling.inference.sampling import LONGER, diagnose_scalars, sample_by_nuts
 from scaling.inference.settings import FitSettings
 from scaling.laws import AbstractLaw, Reference
 from scaling.models.loss import NOISE_PRIOR, RUN_PRIOR, LossData
@@ -34,7 +35,6 @@ from scaling.posterior import SampleDiagnostics
 
 _BATCH = 64  # data sets in lockstep
 _SMALL_BATCH = 8
-_LONGER_TRAJECTORIES = 4
 _STARTS = 4
 
 
@@ -128,7 +128,7 @@ def _sample_alike(
     drawn: dict[int, _Drawn] = {}
     for sampler, longest in (
         ("hmc", LONGEST_TRAJECTORY),
-        ("hmc, longer trajectories", _LONGER_TRAJECTORIES * LONGEST_TRAJECTORY),
+        ("hmc, longer trajectories", LONGER * LONGEST_TRAJECTORY),
     ):
         left = [index for index in every if index not in drawn or drawn[index].failures]
         if not left:
@@ -176,9 +176,7 @@ def _by_nuts(
     potential: Any, data: LossData, mode: Mode, scalars: int, settings: FitSettings, *, before: _Drawn
 ) -> _Drawn:
     try:
-        sample, diagnostics = sample_until_converged(
-            potential, data, mode, scalars=scalars, settings=settings, progress=silent
-        )
+        sample, diagnostics = sample_by_nuts(potential, data, mode, scalars=scalars, settings=settings, progress=silent)
     except FitFailed as failure:
         return _Drawn(before.sample, before.diagnostics, (str(failure),), "nuts")
     return _Drawn(sample, diagnostics, (), "nuts")

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 class FitSettings(BaseModel):
     """How a posterior is sampled and what it must show.
 
-    - `chains`, `warmup`, `draws`: of NUTS; draws are per chain.
-    - `target_acceptance`: of NUTS's step size adaptation.
+    - `chains`, `warmup`, `draws`: of the sampler; draws are per chain.
+    - `target_acceptance`: of the step size of NUTS, which draws where trajectories of fixed length miss the gate.
     - `max_r_hat`, `min_ess`, `max_divergences`, `min_energy`: the gate; a posterior that fails it is not served.
       ESS is the smaller of bulk and tail over all coordinates; the energy is the lowest BFMI of the chains.
     - `discrepancy_scale`: error of the law's form on log loss per square root of an e-fold beyond the data.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
@@ -169,3 +170,26 @@ def test_a_sample_that_mixes_slowly_is_drawn_longer_and_thinned():
     assert patient.diagnostics.min_tail_ess >= 2000
     assert patient.sample.draws.shape[:2] == (4, 400)
     assert patient.posterior.draw_count == 1600
+
+
+@pytest.mark.slow
+def test_a_second_fit_in_the_same_bucket_compiles_nothing():
+    compiled: list[str] = []
+
+    def listen(event: str, *_: object, **__: object) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(event)
+
+    rng = np.random.default_rng(7)
+    n, d = grid()
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        fit_loss(observations(TRUTH, *grid(7, 7), noise=0.003, rng=rng), ChinchillaLaw)
+        compiled.clear()
+        fit_loss(observations(TRUTH, n[:-3], d[:-3], noise=0.003, rng=rng), ChinchillaLaw)
+        assert compiled == []
+        # Negative control: 72 rows are another bucket.
+        fit_loss(observations(TRUTH, *grid(9, 8), noise=0.003, rng=rng), ChinchillaLaw)
+        assert compiled != []
+    finally:
+        jax.monitoring.clear_event_listeners()
