@@ -192,4 +192,4 @@ def test_a_second_fit_in_the_same_bucket_compiles_nothing():
         fit_loss(observations(TRUTH, *grid(9, 8), noise=0.003, rng=rng), ChinchillaLaw)
         assert compiled != []
     finally:
-        jax.monitoring.clear_event_listeners()
+        jax.monitoring.unregister_event_duration_listener(listen)
