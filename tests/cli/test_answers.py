@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +78,32 @@ def test_version_is_the_distributions(scaling):
     from importlib.metadata import version
 
     assert scaling("--version").out.strip() == version("scaling-service")
+
+
+def test_predict_takes_covariates_as_options_and_in_points(scaling, monkeypatch):
+    words = ("predict", "muennighoff-2023-c4", "--size", "6.34B", "--tokens", "242B")
+    outcome = scaling(*words, "--covariate", "unique_tokens=25B", "--json")
+    answer = json.loads(outcome.out)["loss"]
+    assert answer[0]["trend_loss_nats_per_token"][1] == pytest.approx(2.2256440889984477)
+    points = '[{"size": "6.34B", "tokens": "242B", "unique_tokens": "25B"}]'
+    monkeypatch.setattr("sys.stdin", io.StringIO(points))
+    piped = scaling("predict", "muennighoff-2023-c4", "--points", "-", "--json")
+    assert json.loads(piped.out)["loss"] == answer
+    for refused, message in (
+        (words, "unique_tokens: missing"),
+        ((*words, "--covariate", "unique_tokens"), "write NAME=VALUE"),
+        ((*words, "--covariate", "unique_tokens=1B,2B"), "2 values of unique_tokens for 1 points"),
+    ):
+        outcome = scaling(*refused)
+        assert outcome.code != 0
+        assert message in outcome.err
+
+
+def test_a_fit_asks_for_the_columns_of_its_law(scaling):
+    Path("runs.csv").write_text("size,tokens,loss,U\n1e8,1e10,3.0,1e9\n2e8,1e10,2.9,1e9\n4e8,1e10,2.8,1e9\n")
+    outcome = scaling("fit", "runs.csv", "--name", "x", "--law", "repeated")
+    assert outcome.code != 0
+    assert "column 'unique_tokens': missing" in outcome.err
+    # With its column the next fault is found: three rows do not determine seven coefficients.
+    outcome = scaling("fit", "runs.csv", "--name", "x", "--law", "repeated", "--columns", "unique_tokens=U")
+    assert "7 coefficients" in outcome.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,3 +41,14 @@ def test_the_best_multiplier_is_the_same_at_every_budget():
 def test_size_at_a_ratio_in_closed_form():
     size = GADRE_C4.size_at_ratio(2.6, 160.0)
     assert GADRE_C4.loss(size, 160.0 * size) == pytest.approx(2.6, rel=1e-12)
+
+
+def test_the_constants_meet_the_five_runs_they_were_fitted_to(measured_runs):
+    rows = pd.read_csv(measured_runs / "evals/openlm/losses_tidy.csv")
+    rows = rows[rows.val_set.str.contains("c4_val") & (rows.dataset == "c4_original")]
+    small = rows[(rows.params < 5e8) & (rows.chinchilla_multiplier == 1)]
+    over_trained = rows[(rows.params < 2e7) & (rows.chinchilla_multiplier == 16)]
+    five = pd.concat([small, over_trained])
+    assert len(five) == 5
+    expected = GADRE_C4.loss(five.params.to_numpy(float), five.tokens.to_numpy(float))
+    assert np.abs(np.log(five.loss / expected)).max() < 0.0045
