@@ -5,6 +5,8 @@ Run: python -m benchmarks.isoflop_exponents
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -12,7 +14,14 @@ from benchmarks._measured import measured_folder
 from benchmarks._report import ReportTable, print_tables
 from scaling.compute import tokens_from_flops
 from scaling.errors import NotEnoughRuns
-from scaling.estimators import isoflop_frontier, parabola_frontier
+from scaling.estimators import (
+    EnvelopeSettings,
+    FrontierEstimate,
+    IsoflopSettings,
+    envelope_frontier,
+    isoflop_frontier,
+    parabola_frontier,
+)
 from scaling.estimators.surface import fitted_surface
 from scaling.laws.chinchilla import ChinchillaLaw
 from scaling.observations import LossObservations
@@ -31,14 +40,27 @@ _PUBLISHED_BIAS = {
 }
 
 
-def isoflop_design(law: ChinchillaLaw, *, width: float, sizes: int = 15) -> LossObservations:
-    """Exact losses of `law` at sizes from N*/width to N* width at 1e17, 1e18 ... 1e21 FLOPs."""
+def isoflop_design(
+    law: ChinchillaLaw, *, width: float, sizes: int = 15, noise: float = 0.0, seed: int = 0
+) -> LossObservations:
+    """Losses of `law`, with `noise` nats, at sizes from N*/width to N* width at 1e17, 1e18 ... 1e21 FLOPs."""
     size, tokens = [], []
     for compute in 10.0 ** np.arange(17, 22):
         size.append(float(law.optimum(compute)[0]) * np.geomspace(1 / width, width, sizes))
         tokens.append(tokens_from_flops(compute, size[-1]))
     n, d = np.concatenate(size), np.concatenate(tokens)
-    return LossObservations(run=tuple(str(row) for row in range(len(n))), size=n, tokens=d, loss=law.loss(n, d))
+    loss = law.loss(n, d) + noise * np.random.default_rng(seed).standard_normal(len(n))
+    return LossObservations(run=tuple(str(row) for row in range(len(n))), size=n, tokens=d, loss=loss)
+
+
+def training_design(law: ChinchillaLaw, *, sizes: int, noise: float, seed: int) -> LossObservations:
+    """Curves of 40 checkpoints from 2 to 400 tokens per parameter, each shifted as a whole by `noise` nats."""
+    checkpoints = 40
+    n = np.repeat(np.geomspace(1e7, 3e9, sizes), checkpoints)
+    d = n * np.tile(np.geomspace(2, 400, checkpoints), sizes)
+    shift = np.repeat(noise * np.random.default_rng(seed).standard_normal(sizes), checkpoints)
+    run = tuple(f"r{row // checkpoints}" for row in range(len(n)))
+    return LossObservations(run=run, size=n, tokens=d, loss=law.loss(n, d) + shift)
 
 
 def exponents_table() -> ReportTable:
@@ -117,8 +139,56 @@ def bias_table() -> ReportTable:
     )
 
 
+def coverage_table(*, repeats: int = 60) -> ReportTable:
+    """How often nominal 90 % intervals of the exponent hold the truth, over simulated sets of runs."""
+    (alpha, beta), *_ = _SURFACES.values()
+    law = ChinchillaLaw(l_inf=1.69, a=406.4, alpha=alpha, b=410.7, beta=beta)
+    true = beta / (alpha + beta)
+    quick = IsoflopSettings(draws=200)
+    rows = []
+    for name, estimate in (("isoflop", isoflop_frontier), ("parabola", parabola_frontier)):
+        for width, noise in ((4, 0.005), (4, 0.02), (16, 0.005)):
+            made = (
+                estimate(isoflop_design(law, width=width, sizes=7, noise=noise, seed=seed), settings=quick, surface=law)
+                for seed in range(repeats)
+            )
+            rows.append((name, f"5 budgets, 7 sizes ±{width}x", f"{noise:g}", *_coverage(made, true, law)))
+    for sizes in (12, 24):
+        made = (
+            envelope_frontier(
+                training_design(law, sizes=sizes, noise=0.005, seed=seed),
+                settings=EnvelopeSettings(draws=100, points=300),
+                surface=law,
+            )
+            for seed in range(repeats)
+        )
+        rows.append(("envelope", f"{sizes} curves, 10M to 3B", "0.005", *_coverage(made, true, law)))
+    return ReportTable(
+        "Coverage of nominal 90 % intervals where Chinchilla's law is the truth",
+        ("estimator", "runs", "noise, nats", "a: cover", "a: mean width", "N*(1e24): cover"),
+        rows,
+        notes=(
+            f"{repeats} simulated sets a row (Monte Carlo error .04); the estimator is not told the noise of IsoFLOP "
+            "runs. Intervals hold the bias that each estimate states, here computed on the true law; without it the "
+            "parabola's on the widest grid cover N*(1e24) .28 of the time, the envelope's of 24 curves .85.",
+        ),
+    )
+
+
+def _coverage(made: Iterable[FrontierEstimate], true: float, law: ChinchillaLaw) -> tuple[str, str, str]:
+    size = float(law.optimum(1e24)[0])
+    inside, width, beyond = [], [], []
+    for estimate in made:
+        low, high = estimate.exponent_quantiles((0.05, 0.95))
+        inside.append(low <= true <= high)
+        width.append(high - low)
+        low, high = estimate.size_quantiles(1e24, (0.05, 0.95))
+        beyond.append(low <= size <= high)
+    return f"{np.mean(inside):.2f}", f"{np.mean(width):.3f}", f"{np.mean(beyond):.2f}"
+
+
 def tables() -> list[ReportTable]:
-    return [exponents_table(), bias_table()]
+    return [exponents_table(), bias_table(), coverage_table()]
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ class Frontier(Protocol):
 class FrontierBias:
     """The estimator applied to the exact losses of a law at the sizes and budgets of the runs.
 
+    It is not subtracted: that would trust the very law that the estimator does without. Intervals are widened by it.
+
     - `law`: name of the law taken for the truth.
     - `exponent`: estimated less true local exponent of N* at `compute`.
     - `size`, `tokens`: relative errors of N* and D* at `compute`.
@@ -48,7 +50,7 @@ class FrontierBias:
         return (
             f"Were the fitted {self.law!r} the truth, these sizes and budgets would on average give "
             f"an exponent off by {self.exponent:+.4f}, and N* off by {self.size:+.1%}, D* off by {self.tokens:+.1%} at "
-            f"{format_flops(self.compute)} FLOPs; the intervals do not contain this."
+            f"{format_flops(self.compute)} FLOPs; the intervals are wider by that."
         )
 
 

@@ -100,9 +100,11 @@ class FrontierEstimate:
         return float(tokens_from_flops(compute, self.size_at(compute)))
 
     def size_quantiles(self, compute: float, levels: tuple[float, ...]) -> Float[Array, " level"]:
-        """Quantiles of N*(C) over the draws; they know the noise of the runs, not the estimator's bias."""
-        draws = self.size_at_reference_draws * (compute / self.reference_compute) ** self.exponent_draws
-        quantiles: Float[Array, " level"] = np.quantile(draws, levels)
+        """Quantiles of N*(C): the noise of the runs and, where a bias is known, its square on top of their variance."""
+        steps = np.log(compute / self.reference_compute)
+        draws = np.log(self.size_at_reference_draws) + steps * self.exponent_draws
+        known = 0.0 if self.bias is None else float(np.log1p(self.bias.size))
+        quantiles: Float[Array, " level"] = np.exp(np.quantile(_widened(draws, known), levels))
         return quantiles
 
     def tokens_quantiles(self, compute: float, levels: tuple[float, ...]) -> Float[Array, " level"]:
@@ -111,9 +113,17 @@ class FrontierEstimate:
         return tokens_from_flops(compute, self.size_quantiles(compute, mirrored))
 
     def exponent_quantiles(self, levels: tuple[float, ...]) -> Float[Array, " level"]:
-        """Quantiles of a over the draws."""
-        quantiles: Float[Array, " level"] = np.quantile(self.exponent_draws, levels)
+        """Quantiles of a, as those of N*."""
+        known = 0.0 if self.bias is None else self.bias.exponent
+        quantiles: Float[Array, " level"] = np.quantile(_widened(self.exponent_draws, known), levels)
         return quantiles
+
+
+def _widened(draws: Float[Array, " draw"], bias: float) -> Float[Array, " draw"]:
+    """Draws about their median whose variance holds the square of a bias too: it is shown, never subtracted."""
+    middle, scale = float(np.median(draws)), float(np.std(draws))
+    wider: Float[Array, " draw"] = middle + (draws - middle) * np.hypot(1.0, bias / max(scale, 1e-300))
+    return wider
 
 
 @final

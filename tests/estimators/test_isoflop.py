@@ -80,6 +80,19 @@ def test_ninety_percent_intervals_hold_whatever_the_noise(make, noise):
     assert coverage(make, noise=noise, settings=IsoflopSettings(draws=200)) > 0.9 - 3 * 0.027
 
 
+def test_a_known_bias_is_in_the_interval_beyond_the_data():
+    best = float(LAW.optimum(1e24)[0])
+    inside = {True: [], False: []}
+    for seed in range(30):
+        runs = isoflop_runs(width=16, sizes=7, noise=0.005, seed=seed)
+        for told, held in inside.items():
+            estimate = parabola_frontier(runs, settings=IsoflopSettings(draws=200), surface=LAW if told else None)
+            low, high = estimate.size_quantiles(1e24, (0.05, 0.95))
+            held.append(low <= best <= high)
+    assert np.mean(inside[True]) > 0.75  # .9 less three Monte Carlo errors of 30 data sets
+    assert np.mean(inside[False]) < 0.6  # without it the parabola is surely wrong
+
+
 def test_a_noise_stated_too_small_fails_that_check():
     # Roughness is what sees it: with a quarter of the true noise stated, the intervals are too narrow.
     assert coverage(isoflop_frontier, noise=0.02, settings=IsoflopSettings(draws=200, noise_nats=0.005)) < 0.7
