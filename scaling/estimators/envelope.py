@@ -61,9 +61,9 @@ def envelope_frontier(
     Runs are drawn with replacement and shifted by their noise for the interval, which is widened by how far noise
     flattens the envelope. In simulations of Chinchilla's law with a noise of .005 nats from run to run, 90 % intervals
     of the exponent held the truth 100, 92, 83 and 78 % of the time with 12, 16, 24 and 32 sizes over a factor of 300,
-    where no surface was there to compute the bias on: give one, or prefer IsoFLOP minima where sizes lie close. Checkpoints in the middle of a learning-rate schedule lie above
-    finished runs of that length, so an envelope of such curves is not the frontier of finished runs (Hoffmann et al.
-    2022, appendix B).
+    where no surface was there to compute the bias on: give one, or prefer IsoFLOP minima where sizes lie close.
+    Checkpoints in the middle of a learning-rate schedule lie above finished runs of that length, so an envelope of
+    such curves is not the frontier of finished runs (Hoffmann et al. 2022, appendix B).
 
     `minima` hold one entry a size: the middle of the stretch of compute on which that size wins.
 
