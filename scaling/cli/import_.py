@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scaling.cli._options import Convention, Json, read_by_task
+from scaling.cli._options import Convention, Json
 from scaling.cli._output import note, write_json, write_line
 from scaling.errors import AlreadyExists, InvalidInput, StoreUnavailable
+from scaling.units import parse_count
 
 if TYPE_CHECKING:
     from scaling.observations import LossObservations
@@ -78,7 +79,7 @@ def import_(
     if out is not None and out.exists() and not replace:
         raise AlreadyExists(f"There is a file {str(out)!r} already. Choose another name, or give --replace.")
     request = ImportRequest(
-        size=read_by_task(size, field="size"),
+        size=_sizes(size),
         size_convention=size_convention,
         loss=loss,
         tokens_per_step=tokens_per_step,
@@ -103,6 +104,19 @@ def import_(
         typer.echo(text, nl=False)
     else:
         write_line(f"{len(losses)} rows of {len(losses.runs())} runs on {losses.validation_set!r} in {out}.")
+
+
+def _sizes(text: str | None) -> float | dict[str, float] | None:
+    """`190M`, or `run-a=190M,run-b=1B` by run; a label may hold equals signs, as open_lm's do."""
+    if text is None:
+        return None
+    try:
+        if "=" not in text:
+            return parse_count(text)
+        parts = [word.rpartition("=") for word in text.split(",")]
+        return {label.strip(): parse_count(count) for label, _, count in parts}
+    except InvalidInput as error:
+        raise InvalidInput(f"--size cannot be read. {error.summary} Write 190M, or run-a=190M,run-b=1B.") from error
 
 
 def _rows(losses: LossObservations) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from scaling.units import SizeConvention
 
 COOLED_SHARE = 0.2  # of the peak learning rate: decays end at 0 to 10 % of it (a guess between that and half)
 _SAME_TOKENS = 0.02  # relative difference up to which two token counts of one row agree
+_STEADY = 1e-3  # relative spread of tokens per step up to which a batch is one size all along
 _SHOWN = 12
 
 
@@ -208,13 +209,20 @@ def _rows(log: RunLog, name: str, request: ImportRequest, violations: list[Viola
 
 
 def _at_every_row(tokens: Float[Array, " row"], step: Float[Array, " row"] | None) -> Float[Array, " row"]:
-    """Tokens where rows of the log leave them out: by the step between rows that have them; NaN beyond those."""
-    known = np.isfinite(tokens) if step is None else np.isfinite(tokens) & np.isfinite(step)
+    """Tokens where rows of the log leave them out: in proportion to the step where they are that in all other rows.
+
+    Otherwise by the step between the rows that have them; NaN beyond those.
+    """
+    known = np.isfinite(tokens) if step is None else np.isfinite(tokens) & np.isfinite(step) & (step > 0)
     if known.all() or step is None or known.sum() < 2:
         return tokens
-    order = np.flatnonzero(known)[np.argsort(step[known], kind="stable")]
-    between = np.interp(step, step[order], tokens[order], left=np.nan, right=np.nan)
-    filled: Float[Array, " row"] = np.where(np.isfinite(tokens), tokens, between)
+    ratio = tokens[known] / step[known]
+    if np.ptp(ratio) <= _STEADY * np.median(ratio):
+        guessed = step * np.median(ratio)
+    else:
+        order = np.flatnonzero(known)[np.argsort(step[known], kind="stable")]
+        guessed = np.interp(step, step[order], tokens[order], left=np.nan, right=np.nan)
+    filled: Float[Array, " row"] = np.where(np.isfinite(tokens), tokens, guessed)
     return filled
 
 
@@ -255,6 +263,7 @@ def _merged(
     """All rows run by run: what is no loss left out, restarts and repeats resolved, each with its warning."""
     merged = _Merged()
     warnings: list[DataWarning] = []
+    seen: dict[tuple[float, bytes, bytes], str] = {}
     for run in dict.fromkeys(log.run for log in logs):
         parts = [(log, rows) for log, rows in zip(logs, built, strict=True) if log.run == run]
         parts.sort(key=lambda part: float(np.max(part[1].step, initial=-np.inf)))
@@ -265,6 +274,16 @@ def _merged(
         cooled = np.concatenate([rows.cooled for _, rows in parts]) if known else None
         usable = _usable(run, step, tokens, loss, warnings)
         kept = usable[_last_pass(run, step[usable], loss[usable], warnings)]
+        content = (sizes[parts[0][0].source], tokens[kept].tobytes(), loss[kept].tobytes())
+        twin = seen.setdefault(content, run)
+        if twin != run and len(kept):
+            warnings.append(
+                DataWarning(
+                    DataReason.DUPLICATE_ROWS,
+                    f"run {run!r} holds the very losses of {twin!r}, as a copy of its file does; it is left out.",
+                )
+            )
+            continue
         merged.run += [run] * len(kept)
         merged.size += [sizes[parts[0][0].source]] * len(kept)
         merged.tokens += tokens[kept].tolist()

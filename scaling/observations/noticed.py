@@ -31,6 +31,7 @@ _NAMED = 5
 def noticed(runs: LossObservations) -> tuple[DataWarning, ...]:
     """All warnings about these rows: what their reader noticed, and what their layout and losses show."""
     checks: tuple[Callable[[LossObservations], DataWarning | None], ...] = (
+        _copied_rows,
         _cooled_with_uncooled,
         _early_training,
         _collinear_design,
@@ -40,6 +41,23 @@ def noticed(runs: LossObservations) -> tuple[DataWarning, ...]:
     )
     found = (check(runs) for check in checks)
     return (*runs.warnings, *(warning for warning in found if warning is not None))
+
+
+def _copied_rows(runs: LossObservations) -> DataWarning | None:
+    """Rows of different runs that say the same to the last digit: a run read twice counts twice."""
+    rows: dict[tuple[float, float, float], list[int]] = {}
+    for row, key in enumerate(zip(runs.size.tolist(), runs.tokens.tolist(), runs.loss.tolist(), strict=True)):
+        rows.setdefault(key, []).append(row)
+    copies = [row for group in rows.values() for row in group[1:]]
+    if not copies:
+        return None
+    first = next(group for group in rows.values() if len(group) > 1)
+    return DataWarning(
+        DataReason.DUPLICATE_ROWS,
+        f"{len(copies)} rows equal another run's in size, tokens and loss, such as {runs.run[first[1]]!r} and "
+        f"{runs.run[first[0]]!r}; if a run was read twice, it counts twice: leave one out.",
+        tuple(row + 1 for row in copies),
+    )
 
 
 def _cooled_with_uncooled(runs: LossObservations) -> DataWarning | None:

@@ -31,6 +31,13 @@ def test_stdout_holds_the_table_and_nothing_else(scaling, ladder):
     assert (len(document["rows"]), document["warnings"]) == (10, [])
 
 
+def test_labels_with_equals_signs_can_be_sized(scaling, tmp_path):
+    (tmp_path / "d=1024_l=24.csv").write_text("_step,eval/loss,tokens\n100,3.5,100000\n")
+    outcome = scaling("import", "wandb", "d=1024_l=24.csv", "--size", "d=1024_l=24=360M")
+    assert outcome.out.splitlines()[1].startswith("d=1024_l=24,360000000.0,100000.0,3.5")
+    assert "Write 190M, or" in scaling("import", "wandb", "d=1024_l=24.csv", "--size", "large").err
+
+
 def test_refusals(scaling, ladder):
     everything = scaling("import", "wandb", "history.csv", "--loss", "train/loss")
     assert everything.code == 2

@@ -110,11 +110,26 @@ def test_a_chart_of_several_runs_is_read_run_by_run(tmp_path):
 def test_tokens_logged_beside_other_rows_are_read_between_them(tmp_path):
     rows = [{"_step": step, "tokens": 1000 * step, "train/loss": 5.0} for step in (100, 200, 300)]
     rows.append({"_step": 250, "val/loss": 3.3})
-    rows.append({"_step": 900, "val/loss": 3.0})  # beyond the last row that counts tokens: not known
+    rows.append({"_step": 900, "val/loss": 3.0})  # steps of one size: as many tokens as their number says
     (tmp_path / "run.jsonl").write_text("\n".join(map(json.dumps, rows)))
     losses = import_losses("wandb", [tmp_path / "run.jsonl"], request=ImportRequest(size=1e6))
-    assert losses.tokens.tolist() == [250_000]
+    assert losses.tokens.tolist() == [250_000, 900_000]
+    rows[1]["tokens"] = 150_000  # a batch that grew: known between rows, not beyond the last
+    (tmp_path / "run.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    losses = import_losses("wandb", [tmp_path / "run.jsonl"], request=ImportRequest(size=1e6))
+    assert losses.tokens.tolist() == [225_000]
     assert [warning.reason for warning in losses.warnings] == [DataReason.UNTRAINED_ROWS]
+
+
+def test_a_copy_of_a_runs_file_is_no_second_run(tmp_path):
+    paths = SAMPLES["wandb"].write(tmp_path, LOSSES)
+    (tmp_path / "small-copy.csv").write_text(paths[0].read_text())
+    sizes = {**SIZES, "small-copy": SIZES["small"]}
+    losses = import_losses("wandb", [tmp_path], request=ImportRequest(size=sizes))
+    assert len(losses.runs()) == 2
+    (warning,) = losses.warnings
+    assert warning.reason is DataReason.DUPLICATE_ROWS
+    assert "the very losses of" in warning.message
 
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])

@@ -144,6 +144,20 @@ def test_rows_of_two_tokenizers_show_as_two_levels(same_places, seed):
     assert reasons(two_levels(gap=0.0, seed=seed, same_places=same_places)) == []
 
 
+def test_a_run_given_twice_under_two_names_is_noticed():
+    runs = sound()
+    order = [*range(len(runs)), 3, 4]
+    twice = LossObservations(
+        run=(*runs.run, "r3-again", "r4-again"),
+        size=runs.size[order],
+        tokens=runs.tokens[order],
+        loss=runs.loss[order],
+    )
+    (found,) = noticed(twice)
+    assert (found.reason, found.places) == (DataReason.DUPLICATE_ROWS, (31, 32))
+    assert "'r3-again' and 'r3'" in found.message
+
+
 def test_what_the_reader_noticed_comes_first(tmp_path):
     path = tmp_path / "runs.csv"
     path.write_text("size,tokens,loss\n1e8,2e9,3.0\n1e8,2e9,3.0\n2e8,4e9,2.8\n")
