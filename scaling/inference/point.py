@@ -154,9 +154,9 @@ def _approached_on_few_rows(
 
 def remaining_decrease(ends: Ends) -> Float[Array, "fit"]:
     """Decrease of a Newton step relative to the objective; `inf` where that is no number or the curvature negative."""
-    scale = np.sqrt(np.maximum(np.abs(np.diagonal(ends.hessian, axis1=1, axis2=2)), 1e-290))
     finite = np.isfinite(ends.objective) & np.isfinite(ends.hessian).all(axis=(1, 2))
     hessian = np.where(finite[:, np.newaxis, np.newaxis], ends.hessian, 0.0)
+    scale = np.sqrt(np.maximum(np.abs(np.diagonal(hessian, axis1=1, axis2=2)), 1e-290))
     scaled = hessian / scale[:, :, np.newaxis] / scale[:, np.newaxis]
     curvature, axes = np.linalg.eigh(scaled)
     slope = np.einsum("fij,fi->fj", axes, np.where(finite[:, np.newaxis], ends.gradient / scale, 0.0))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from scaling.errors import FitFailed, InvalidInput
+from scaling.inference._descent import Ends
 from scaling.inference._numerics import float64
 from scaling.inference.loss import pad_runs
 from scaling.inference.point import HUBER_DELTA, descend, point_estimate, remaining_decrease
@@ -160,3 +161,13 @@ def test_weights_that_cannot_be_are_refused(spoilt):
     data = pad_runs(observations(PowerLaw(l_inf=1.7, n_0=1e7, alpha=0.33), *grid()))[0]
     with pytest.raises(InvalidInput):
         point_estimates(PowerLaw, data, spoilt)
+
+
+def test_a_descent_that_ended_outside_the_law_counts_as_not_converged():
+    # A law may have no loss at some coordinates (too few bits): its Hessian there is no number.
+    position = np.zeros((2, 2))
+    hessian = np.stack([np.eye(2), np.full((2, 2), np.nan)])
+    ends = Ends(position, np.asarray([1.0, np.inf]), np.asarray([[1e-9, 0.0], [np.nan, 0.0]]), hessian, np.zeros(2))
+    remaining = remaining_decrease(ends)
+    assert remaining[0] < 1e-15
+    assert np.isinf(remaining[1])
