@@ -43,8 +43,10 @@ def draw_loss_law(
 ) -> None:
     """Loss against training compute: the runs, the law at some of their sizes, its frontier with a 90 % band.
 
-    `planned` are sizes and tokens of runs not made yet: drawn with the interval that one new run would show.
+    `planned` are sizes and tokens of runs not made yet: drawn with the interval that one new run would show. Where the
+    law depends on more and the fit's covariates are not fixed, it is drawn at the middle of their range.
     """
+    fit = _at_middle(fit)
     figure = _figure(out)
     axes = figure.subplots()
     observed = fit.observed
@@ -175,6 +177,12 @@ def draw_frontier(estimate: FrontierEstimate, runs: LossObservations, out: Path)
     for axes in (left, right):
         _legend(axes)
     _save(figure, out)
+
+
+def _at_middle(fit: Fit) -> Fit:
+    """The fit with its covariates at the geometric middle of what its runs cover."""
+    middle = {name: float(np.sqrt(low * high)) for name, (low, high) in fit.loss.hull.covariates.items()}
+    return fit if fit.loss.at else fit.given(**middle)
 
 
 def _draw_size_curves(axes: Axes, fit: Fit, size: Float[Array, " row"], tokens: Float[Array, " row"]) -> None:

@@ -128,6 +128,11 @@ def read_covariates(texts: Sequence[str] | None, *, count: int) -> dict[str, lis
     return found
 
 
+def at_covariates(fit: Fit, texts: Sequence[str] | None) -> Fit:
+    """`fit` with the covariates of `["unique_tokens=25B"]` fixed; raises `InvalidInput` where its law needs others."""
+    return fit.given(**{name: values[0] for name, values in read_covariates(texts, count=1).items()})
+
+
 def read_path(*, tokens_per_parameter: float | None, tokens: str | None, compute_optimal: bool) -> AbstractPath:
     """How size and tokens grow together; raises `InvalidInput` where more than one way is given."""
     from scaling.emergence import ComputeOptimal, FixedRatio, FixedTokens

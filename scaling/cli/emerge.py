@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scaling.cli._options import (
+    Covariates,
     FitName,
     Json,
     LevelsText,
@@ -17,6 +18,7 @@ from scaling.cli._options import (
     Store,
     TaskKeys,
     TokensText,
+    at_covariates,
     fit_facts,
     open_fit,
     read_counts,
@@ -49,6 +51,7 @@ def emerge(
     tokens: TokensText = None,
     compute_optimal: Optimal = False,
     size_limit: Annotated[str, typer.Option("--size-limit", help="Largest size looked at.")] = "1e13",
+    covariates: Covariates = None,
     levels: LevelsText = "0.05,0.5,0.95",
     store: Store = None,
     plot: Plot = None,
@@ -62,7 +65,7 @@ def emerge(
 
     path = read_path(tokens_per_parameter=tokens_per_parameter, tokens=tokens, compute_optimal=compute_optimal)
     limit, chosen = read_counts(size_limit, field="size-limit")[0], read_levels(levels)
-    fit = open_fit(name, store)
+    fit = at_covariates(open_fit(name, store), covariates)
     if not fit.scores:
         raise Unanswerable(f"The fit {fit.name!r} was made without scores: it has no tasks. Fit with --scores.")
     forecasts = [

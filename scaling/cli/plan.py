@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scaling.cli._options import (
+    Covariates,
     FitName,
     Json,
     LevelsText,
@@ -15,6 +16,7 @@ from scaling.cli._options import (
     RatioText,
     Store,
     TokensText,
+    at_covariates,
     fit_facts,
     open_fit,
     read_counts,
@@ -77,6 +79,7 @@ def plan(
     utilisation_spread: Spread = 0.15,
     peak: Peak = None,
     price: Price = None,
+    covariates: Covariates = None,
     levels: LevelsText = "0.05,0.5,0.95",
     store: Store = None,
     as_json: Json = False,
@@ -94,7 +97,7 @@ def plan(
     hardware = _hardware(
         accelerator, count=count, utilisation=utilisation, spread=utilisation_spread, peak=peak, price=price
     )
-    fit = open_fit(name, store)
+    fit = at_covariates(open_fit(name, store), covariates)
     made = _plan(
         fit, budget=budget, target_loss=target_loss, task=task, probability=probability, path=path, levels=chosen
     )

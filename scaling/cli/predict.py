@@ -81,13 +81,18 @@ def predict(
         if tasks:
             draw_score_against_loss(fit, tasks[0], plot)
         else:
-            draw_loss_law(fit, plot, planned=(loss.n, loss.d))
+            draw_loss_law(_at_first(fit, others), plot, planned=(loss.n, loss.d))
     if as_json:
         write_json({"fit": fit_facts(fit), "levels": chosen, "loss": _loss_rows(loss), "scores": _score_rows(scores)})
         return
     _print_loss(fit, loss)
     for score in scores:
         _print_score(score)
+
+
+def _at_first(fit: Fit, covariates: dict[str, list[float]]) -> Fit:
+    """The fit at the first point's covariates: a figure has one curve for all points."""
+    return fit.given(**{name: values[0] for name, values in covariates.items()})
 
 
 def _points(

@@ -10,6 +10,7 @@ from typing import cast
 
 from scaling._registry import discover, lookup
 from scaling.coefficient_specs import Citation, CoefficientSpec
+from scaling.laws._given import GivenLaw
 from scaling.laws._law import AbstractLaw, Reference
 from scaling.laws._separable import AbstractSeparableLaw
 
@@ -29,6 +30,7 @@ __all__ = [
     "AbstractSeparableLaw",
     "Citation",
     "CoefficientSpec",
+    "GivenLaw",
     "Reference",
     "law_class",
     "law_classes",

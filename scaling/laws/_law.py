@@ -162,7 +162,10 @@ class AbstractLaw(AbstractTree, ABC):
     def needed_covariates(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Of `given`, what this law depends on; raises `InvalidInput` naming every covariate that is missing."""
         missing = [
-            Violation(spec.name, f"missing: {spec.meaning} ({spec.unit}); give it under this name, or map its column")
+            Violation(
+                spec.name,
+                f"missing: {spec.meaning} ({spec.unit}); give it under this name, fix it with `given`, or map its column",
+            )
             for spec in cls.covariates
             if spec.name not in given
         ]

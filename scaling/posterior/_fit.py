@@ -105,6 +105,13 @@ class Fit:
                 "probabilities. Fit the runs themselves to get them."
             )
 
+    def given(self, **covariates: float) -> Self:
+        """The same fit with the law's covariates fixed: emergence, plans and figures speak of size and tokens alone.
+
+        Raises `InvalidInput` where the law needs others, or one is out of range.
+        """
+        return replace(self, loss=self.loss.given(**covariates))
+
     def for_queries(self) -> Self:
         """The same fit with at most 1,000 draws of the law, evenly thinned, so that a query takes milliseconds."""
         count = self.loss.draw_count

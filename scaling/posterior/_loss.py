@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self, final
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from scaling._pytree import Array
-from scaling.laws import AbstractLaw
+from scaling.laws import AbstractLaw, GivenLaw
 from scaling.posterior._hull import Hull
 from scaling.units import SizeConvention
 
@@ -32,6 +32,7 @@ class LossPosterior:
       every observation is its own run (then it is part of $\sigma$).
     - `discrepancy_scale`: $s$, error of the form per square root of an e-fold beyond the data.
     - `zeta` [draw]: standard normal, one number a draw: shared by all targets of one forecast.
+    - `at`: covariates that are fixed, by name (see `given`).
     - `hull`: the data's range; $h$ is the distance beyond it in e-folds.
     """
 
@@ -43,6 +44,15 @@ class LossPosterior:
     hull: Hull
     size_convention: SizeConvention
     validation_set: str
+    at: Mapping[str, Array] = field(default_factory=dict)
+
+    def given(self, **covariates: float) -> Self:
+        """The posterior at these covariates, for questions of size, tokens and compute alone.
+
+        Raises `InvalidInput` where the law needs others, or one is out of range.
+        """
+        checked = self.law.checked_covariates(covariates)
+        return replace(self, law=GivenLaw(self.law, checked), at=checked) if checked else self
 
     @property
     def draw_count(self) -> int:
@@ -89,4 +99,4 @@ class LossPosterior:
         return loss
 
     def _distance(self, n: Array, d: Array, covariates: Mapping[str, Array]) -> Array:
-        return self.hull.distance(n, d, **self.law.needed_covariates(covariates))
+        return self.hull.distance(n, d, **self.at, **self.law.needed_covariates(covariates))

@@ -56,7 +56,7 @@ def forecast_loss(
     posterior = fit.for_queries().loss
     # The stream is fixed: the same question to the same fit has one answer.
     rng = np.random.default_rng([fit.version, 2])
-    distance = posterior.hull.distance(sizes, tokens, **others)
+    distance = posterior.hull.distance(sizes, tokens, **posterior.at, **others)
     return LossForecast(
         n=sizes,
         d=tokens,

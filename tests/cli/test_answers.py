@@ -107,3 +107,23 @@ def test_a_fit_asks_for_the_columns_of_its_law(scaling):
     # With its column the next fault is found: three rows do not determine seven coefficients.
     outcome = scaling("fit", "runs.csv", "--name", "x", "--law", "repeated", "--columns", "unique_tokens=U")
     assert "7 coefficients" in outcome.err
+
+
+def test_plans_take_covariates_too(scaling, tmp_path):
+    # Few unique tokens call for a smaller network, trained on more epochs, than fresh tokens do.
+    words = ("plan", "muennighoff-2023-c4", "--budget", "9.3e21", "--json")
+    few, many = (
+        json.loads(scaling(*words, "--covariate", f"unique_tokens={unique}").out)["plan"]["run"]
+        for unique in ("25B", "1T")
+    )
+    assert few["size"] < many["size"]
+    assert few["token_count"] > many["token_count"]
+    refused = scaling(*words[:-1])
+    assert refused.code != 0
+    assert "unique_tokens: missing" in refused.err
+    drawn = scaling(
+        *("predict", "muennighoff-2023-c4", "--size", "6B", "--tokens", "200B", "--covariate", "unique_tokens=25B"),
+        *("--plot", "law.png"),
+    )
+    assert drawn.code == 0
+    assert (tmp_path / "law.png").stat().st_size > 10_000
