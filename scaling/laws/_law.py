@@ -164,7 +164,7 @@ class AbstractLaw(AbstractTree, ABC):
         missing = [
             Violation(
                 spec.name,
-                f"missing: {spec.meaning} ({spec.unit}); give it under this name, fix it with `given`, or map its column",
+                f"missing: {spec.meaning} ({spec.unit}); give it, fix it with `given`, or map its column",
             )
             for spec in cls.covariates
             if spec.name not in given
