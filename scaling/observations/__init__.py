@@ -5,9 +5,9 @@ in and out by `from_frame` and `to_frame`.
 """
 
 from scaling.observations._columns import parse_columns
+from scaling.observations._noticed import noticed
 from scaling.observations._warnings import DataReason, DataWarning
 from scaling.observations.losses import LossObservations
-from scaling.observations.noticed import noticed
 from scaling.observations.reading import (
     loss_observations_from_rows,
     read_loss_observations,
