@@ -25,7 +25,7 @@ def splits() -> Iterator[tuple[str, LossObservations, np.ndarray]]:
     for cut in (3e19, 1e20, 3e20, 9e20):
         used = (compute < cut) | (compute >= 1e21)
         yield f"Chinchilla, C < {cut:.0e} -> C >= 1e21", runs.select(used), compute[used] >= 1e21
-    columns = {"size": "params_active_precise", "loss": "final_loss"}
+    columns = {"run": "run_name", "size": "params_active_precise", "loss": "final_loss"}
     for file, axis, cut in (("hot", "size", 9e8), ("hot_100bplus", "tokens", 1.001e11)):
         frame = pd.read_csv(measured_folder() / f"loss/gemstones/{file}.csv")
         rows = LossObservations.from_frame(frame, columns=columns)

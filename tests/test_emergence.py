@@ -1,5 +1,5 @@
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import pytest
 from scaling.emergence import ComputeOptimal, FixedRatio, FixedSize, FixedTokens, where_law_reaches, where_trend_reaches
 from scaling.errors import InvalidInput, Unanswerable
 from scaling.laws import AbstractLaw, law_class
-from scaling.posterior import Hull, LossPosterior
+from scaling.posterior import FormError, Hull, LossPosterior, form_axes
 from scaling.units import SizeConvention
 
 # Besiroglu et al. 2024, 240 points.
@@ -16,6 +16,7 @@ CHINCHILLA = law_class("chinchilla").from_coefficients(
 )
 POWER = law_class("power").from_coefficients({"l_inf": 1.7, "n_0": 2e7, "alpha": 0.3})
 HULL = Hull(smallest_size=5e7, largest_size=2e10, fewest_tokens=1e9, most_tokens=1.5e12, largest_product=5e21)
+AXES = form_axes(law_class("chinchilla"), np.asarray([5e7, 2e10]), np.asarray([1e9, 1.5e12]), {})
 PATHS = [FixedRatio(20.0), FixedTokens(3e11), FixedSize(7e9), ComputeOptimal()]
 
 
@@ -30,8 +31,7 @@ def posterior(law: AbstractLaw = CHINCHILLA, *, draws: int = 1000, scale: float 
         law=type(law)(**fields),
         noise_scale=np.full(draws, 0.005),
         run_scale=np.zeros(draws),
-        discrepancy_scale=scale,
-        zeta=rng.standard_normal(draws),
+        form_error=FormError.beyond_only(AXES, np.full(draws, scale / np.sqrt(2)), rng=rng),
         hull=HULL,
         size_convention=SizeConvention.UNSPECIFIED,
         validation_set="c4",
@@ -59,21 +59,19 @@ def test_the_point_found_has_the_loss_asked_for(path):
     surface = posterior()
     loss = np.random.default_rng(3).uniform(2.0, 3.3, 1000)
     for scale in (0.0, 0.01, 0.03):
-        bent = replace(surface, discrepancy_scale=scale)
+        bent = posterior(scale=scale)
         found = where_trend_reaches(bent, loss, path)
         there = np.isfinite(found.size)
         assert there.mean() > 0.5
         kept = bent.take(np.flatnonzero(there))
         assert kept.trend_of_draws(found.size[there], found.tokens[there]) == pytest.approx(loss[there], rel=1e-6)
     straight = where_law_reaches(surface.law, loss, path)
-    assert where_trend_reaches(replace(surface, discrepancy_scale=0.0), loss, path).size == pytest.approx(
-        straight.size, rel=1e-7
-    )
+    assert where_trend_reaches(surface.law_alone(), loss, path).size == pytest.approx(straight.size, rel=1e-7)
 
 
 @pytest.mark.parametrize("path", [FixedRatio(20.0), ComputeOptimal()], ids=lambda path: type(path).__name__)
 def test_the_crossing_is_the_first_one_of_a_dense_scan(path):
-    # Far out the trend of draws with zeta > 0 turns up again: near the floor it is crossed twice or never.
+    # Far out the trend of draws whose error grows turns up again: near the floor it is crossed twice or never.
     surface = posterior(scale=0.02)
     loss = np.full(1000, 1.9)
     found = where_trend_reaches(surface, loss, path)

@@ -12,7 +12,7 @@ from scaling.estimators import IsoflopSettings, isoflop_frontier
 from scaling.figures import draw_emergence, draw_frontier, draw_loss_law, draw_score_against_loss
 from scaling.laws import law_class
 from scaling.observations import ScoreObservations
-from scaling.posterior import Fit, Hull, LossPosterior
+from scaling.posterior import Fit, FormError, Hull, LossPosterior
 from scaling.units import SizeConvention
 from tests.estimators.designs import isoflop_runs
 from tests.posterior.test_score import posterior as score_posterior
@@ -108,8 +108,7 @@ def test_what_cannot_be_drawn_is_said(tmp_path):
         law=law_class("power")(l_inf=one, n_0=1e8 * one, alpha=0.3 * one),
         noise_scale=one,
         run_scale=0 * one,
-        discrepancy_scale=0.0,
-        zeta=0 * one,
+        form_error=FormError.none(1),
         hull=Hull.of(np.array([1e8]), np.array([1e9]), variables=("n",)),
         size_convention=SizeConvention.TOTAL,
         validation_set="c4",

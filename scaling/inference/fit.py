@@ -22,13 +22,15 @@ from scaling.laws import AbstractLaw, Reference, law_class
 from scaling.observations import LossObservations, ScoreObservations
 from scaling.posterior import Finding, FindingCode, Fit, ScorePosterior
 
+DEFAULT_LAW = "skaling"  # flexible enough that the form is seldom what fails; 'chinchilla' where its constants matter
+
 
 def fit(
     loss: LossObservations,
     scores: ScoreObservations | None = None,
     *,
     name: str = "unnamed",
-    law: str = "chinchilla",
+    law: str = DEFAULT_LAW,
     tasks: Sequence[str] | None = None,
     settings: FitSettings = FitSettings(),  # noqa: B008 - frozen
     warm_start: Fit | None = None,
@@ -101,6 +103,7 @@ def _fit_law(
         else {key: float(value) for key, value in fitted.point.law.to_coefficients().items()},
         diagnostics=fitted.diagnostics,
         findings=fitted.findings,
+        backtest=fitted.backtest.by_factor() if fitted.backtest is not None else (),
         sample_stats={
             "diverging": sample.diverging,
             "energy": sample.energy,

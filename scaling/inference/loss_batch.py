@@ -8,7 +8,7 @@ then by NUTS alone, as `fit_loss` would.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import jax
@@ -22,14 +22,15 @@ from scaling.inference._coordinates import constrained, prior_centre
 from scaling.inference._numerics import bucket_size, float64
 from scaling.inference.diagnostics import gate_failures
 from scaling.inference.hmc import LONGEST_TRAJECTORY, Whitening, sample_hmc
-from scaling.inference.loss import loss_potential, pad_runs, require_enough
-from scaling.inference.modes import find_modes
+from scaling.inference.loss_program import correlation_at, counted, law_draws, loss_data, loss_potential, require_enough
+from scaling.inference.modes import Modes, find_modes
 from scaling.inference.nuts import Mode, WhitenedSample
 from scaling.inference.progress import Progress, ProgressEvent, silent
-from scaling.inference.sampling import LONGER, diagnose_scalars, sample_by_nuts
+from scaling.inference.run_correlation import RunCorrelation
+from scaling.inference.sampling import LONGER, diagnose_sample, sample_by_nuts
 from scaling.inference.settings import FitSettings
 from scaling.laws import AbstractLaw, Reference
-from scaling.models.loss import NOISE_PRIOR, RUN_PRIOR, LossData
+from scaling.models.loss import NOISE_PRIOR, LossData
 from scaling.observations import LossObservations
 from scaling.posterior import SampleDiagnostics
 
@@ -43,7 +44,7 @@ _STARTS = 4
 class BatchFit:
     """Posteriors of many data sets, in the order given.
 
-    - `law`: coefficients [fit, draw]; `noise_scale`, `run_scale` [fit, draw] (`run_scale` 0 without run effects).
+    - `law`: coefficients [fit, draw]; `noise_scale`, `run_scale` [fit, draw] as in `LossPosterior`.
     - `coordinates`: the law's reference coordinates [fit, draw], each centred at its own data set's medians.
     - `diagnostics`: of each fit. `failures`: what the gate holds against it; empty where it passed. The draws of a fit
       with failures are NaN.
@@ -71,6 +72,7 @@ class _Drawn:
     diagnostics: SampleDiagnostics
     failures: tuple[str, ...]
     sampler: str
+    correlation: RunCorrelation | None
 
 
 def fit_batch(
@@ -94,37 +96,35 @@ def fit_batch(
     for each in runs:
         require_enough(each, law_class)
         law_class.checked_covariates(each.covariates)
-    padded = [pad_runs(each, reference=reference) for each in runs]
+    padded = [loss_data(each, reference=reference) for each in runs]
     drawn: dict[int, _Drawn] = {}
     with float64():
         for members in _alike(padded):
             for first in range(0, len(members), _BATCH):
                 progress(ProgressEvent("batch", len(drawn), len(runs)))
                 part = members[first : first + _BATCH]
-                data, run_count = [padded[index][0] for index in part], padded[part[0]][1]
-                found = _sample_alike(law_class, data, run_count=run_count, settings=settings)
+                found = _sample_alike(
+                    law_class, [padded[index] for index in part], [runs[index] for index in part], settings=settings
+                )
                 drawn.update(zip(part, found, strict=True))
         progress(ProgressEvent("batch", len(runs), len(runs)))
-        return _collected(law_class, [data for data, _ in padded], [drawn[index] for index in range(len(runs))])
+        return _collected(law_class, padded, [drawn[index] for index in range(len(runs))])
 
 
-def _alike(padded: Sequence[tuple[LossData, int]]) -> list[list[int]]:
-    """Data sets that share a program: the same padded rows, padded runs and covariates."""
+def _alike(padded: Sequence[LossData]) -> list[list[int]]:
+    """Data sets that share a program: the same padded rows and covariates."""
     groups: dict[Any, list[int]] = {}
-    for index, (data, run_count) in enumerate(padded):
-        groups.setdefault((len(data.n), run_count, tuple(data.covariates)), []).append(index)
+    for index, data in enumerate(padded):
+        groups.setdefault((len(data.n), tuple(data.covariates)), []).append(index)
     return list(groups.values())
 
 
 def _sample_alike(
-    law_class: type[AbstractLaw], data: list[LossData], *, run_count: int, settings: FitSettings
+    law_class: type[AbstractLaw], data: list[LossData], runs: list[LossObservations], *, settings: FitSettings
 ) -> list[_Drawn]:
-    potential = loss_potential(law_class, run_count)
-    scalars = len(law_class.priors) + (2 if run_count else 1)
-    starts = _starts(law_class, run_count=run_count, seed=settings.seed)
+    potential = loss_potential(law_class)
     every = range(len(data))
-    stacked, padding = _stacked(data, every)
-    modes = find_modes(potential, stacked, np.stack([starts] * (len(data) + padding)))
+    data, modes, correlations = _counted_modes(law_class, data, runs, settings=settings)
     drawn: dict[int, _Drawn] = {}
     for sampler, longest in (
         ("hmc", LONGEST_TRAJECTORY),
@@ -140,12 +140,34 @@ def _sample_alike(
             : len(left)
         ]
         for index, sample in zip(left, samples, strict=True):
-            drawn[index] = _judged(sample, scalars=scalars, settings=settings, sampler=sampler)
+            drawn[index] = _judged(sample, settings=settings, sampler=sampler, correlation=correlations[index])
     for index in every:
         if drawn[index].failures:
             mode = Mode(modes.position[index], modes.scale[index])
-            drawn[index] = _by_nuts(potential, data[index], mode, scalars, settings, before=drawn[index])
+            drawn[index] = _by_nuts(potential, data[index], mode, settings=settings, before=drawn[index])
     return [drawn[index] for index in every]
+
+
+def _counted_modes(
+    law_class: type[AbstractLaw], data: list[LossData], runs: list[LossObservations], *, settings: FitSettings
+) -> tuple[list[LossData], Modes, list[RunCorrelation | None]]:
+    """As `find_counted_mode`, for all data sets at once."""
+    potential = loss_potential(law_class)
+    starts = _starts(law_class, seed=settings.seed)
+
+    def modes_of(data: list[LossData]) -> Modes:
+        stacked, padding = _stacked(data, range(len(data)))
+        return find_modes(potential, stacked, np.stack([starts] * (len(data) + padding)))
+
+    modes = modes_of(data)
+    correlations = [
+        correlation_at(law_class, each, rows, position, rng=np.random.default_rng([settings.seed, 1]))
+        for each, rows, position in zip(data, runs, modes.position, strict=False)
+    ]
+    if all(each is None for each in correlations):
+        return data, modes, correlations
+    data = [each if own is None else counted(each, own) for each, own in zip(data, correlations, strict=True)]
+    return data, modes_of(data), correlations
 
 
 def _stacked(data: list[LossData], chosen: Sequence[int]) -> tuple[LossData, int]:
@@ -156,43 +178,44 @@ def _stacked(data: list[LossData], chosen: Sequence[int]) -> tuple[LossData, int
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members), padding
 
 
-def _starts(law_class: type[AbstractLaw], *, run_count: int, seed: int) -> Float[Array, "start dim"]:
+def _starts(law_class: type[AbstractLaw], *, seed: int) -> Float[Array, "start dim"]:
     """The prior's centre and points about it, at noise scales from the prior's median up."""
     rng = np.random.default_rng([seed, 4])
     centre = prior_centre(law_class)
     about = centre + 0.5 * rng.standard_normal((_STARTS, len(centre)))
     about[0] = centre
     noise = np.log(NOISE_PRIOR.middle()) + np.linspace(0.0, 2.0, _STARTS)
-    runs = np.full((_STARTS, 1), np.log(RUN_PRIOR.middle())) if run_count else np.empty((_STARTS, 0))
-    return np.concatenate([about, noise[:, np.newaxis], runs, np.zeros((_STARTS, run_count))], axis=1)
+    return np.concatenate([about, noise[:, np.newaxis]], axis=1)
 
 
-def _judged(sample: WhitenedSample, *, scalars: int, settings: FitSettings, sampler: str) -> _Drawn:
-    diagnostics = diagnose_scalars(sample, scalars=scalars)
-    return _Drawn(sample, diagnostics, tuple(gate_failures(diagnostics, settings)), sampler)
-
-
-def _by_nuts(
-    potential: Any, data: LossData, mode: Mode, scalars: int, settings: FitSettings, *, before: _Drawn
+def _judged(
+    sample: WhitenedSample, *, settings: FitSettings, sampler: str, correlation: RunCorrelation | None
 ) -> _Drawn:
+    diagnostics = diagnose_sample(sample)
+    return _Drawn(sample, diagnostics, tuple(gate_failures(diagnostics, settings)), sampler, correlation)
+
+
+def _by_nuts(potential: Any, data: LossData, mode: Mode, *, settings: FitSettings, before: _Drawn) -> _Drawn:
     try:
-        sample, diagnostics = sample_by_nuts(potential, data, mode, scalars=scalars, settings=settings, progress=silent)
+        sample, diagnostics = sample_by_nuts(potential, data, mode, settings=settings, progress=silent)
     except FitFailed as failure:
-        return _Drawn(before.sample, before.diagnostics, (str(failure),), "nuts")
-    return _Drawn(sample, diagnostics, (), "nuts")
+        return replace(before, failures=(str(failure),), sampler="nuts")
+    return _Drawn(sample, diagnostics, (), "nuts", before.correlation)
 
 
 def _collected(law_class: type[AbstractLaw], data: list[LossData], drawn: list[_Drawn]) -> BatchFit:
-    after = len(law_class.priors)
     laws, noise, run, coordinates = [], [], [], []
     for each, rows in zip(drawn, data, strict=True):
         flat = each.sample.draws.reshape(-1, each.sample.draws.shape[-1])
         flat = np.full_like(flat, np.nan) if each.failures else flat
         values = {name: np.asarray(column) for name, column in constrained(law_class, jnp.asarray(flat)).items()}
         coordinates.append(values)
-        laws.append(field_values(law_class.from_reference(values, rows.concrete_reference())))
-        noise.append(np.exp(flat[:, after]))
-        run.append(np.exp(flat[:, after + 1]) if flat.shape[1] > after + 1 else np.zeros(len(flat)))
+        draws = law_draws(law_class, rows, flat)
+        if each.correlation is not None:
+            draws = each.correlation.split(draws, rng=np.random.default_rng(0))
+        laws.append(field_values(draws.law))
+        noise.append(draws.noise_scale)
+        run.append(draws.run_scale)
     return BatchFit(
         law=law_class(**{name: np.stack([np.asarray(law[name]) for law in laws]) for name in laws[0]}),
         noise_scale=np.stack(noise),

@@ -144,7 +144,7 @@ def _approached_on_few_rows(
     ranked = rows[np.argsort(np.asarray(data.log_loss)[rows], kind="stable")]
     kept = ranked[np.unique(np.linspace(0, len(ranked) - 1, _THINNED_ROWS).astype(int))]
     kept = np.pad(kept, (0, _THINNED_ROWS - len(kept)), mode="edge")
-    arrays = {name: getattr(data, name)[kept] for name in ("n", "d", "log_loss", "weight", "run", "typical")}
+    arrays = {name: getattr(data, name)[kept] for name in ("n", "d", "log_loss", "weight", "information")}
     thinned = data._replace(**arrays, covariates={name: values[kept] for name, values in data.covariates.items()})
     ends = descend(law_class, thinned, begin, np.ones((len(begin), _THINNED_ROWS)), delta=WIDE_DELTA, rounds=0)
     cells = np.round(ends.position / _SAME_END)

@@ -20,17 +20,17 @@ LONGER = 4  # times the draws, or the leapfrog steps, where those asked for mixe
 _Attempt: TypeAlias = tuple[int, Callable[[], WhitenedSample]]
 
 
-def diagnose_scalars(sample: WhitenedSample, *, scalars: int) -> SampleDiagnostics:
-    """Diagnostics of the first `scalars` coordinates: run effects are nuisance, padded ones no coordinates at all."""
+def diagnose_sample(sample: WhitenedSample) -> SampleDiagnostics:
+    """Diagnostics of every coordinate, the worst of each."""
     return diagnose(
-        {str(index): sample.draws[..., index] for index in range(scalars)},
+        {str(index): sample.draws[..., index] for index in range(sample.draws.shape[-1])},
         diverging=sample.diverging,
         energy=sample.energy,
     )
 
 
 def sample_until_converged(
-    potential: Potential, data: Any, mode: Mode, *, scalars: int, settings: FitSettings, progress: Progress
+    potential: Potential, data: Any, mode: Mode, *, settings: FitSettings, progress: Progress
 ) -> tuple[WhitenedSample, SampleDiagnostics]:
     """A sample about `mode` that passes the gate, thinned to `settings.draws` a chain.
 
@@ -38,23 +38,23 @@ def sample_until_converged(
     NUTS with more warm-up and smaller steps. Raises `FitFailed` where the last misses the gate.
     """
     attempts = _attempts(potential, data, mode, settings=settings, progress=progress)
-    return _first_to_pass(attempts, scalars=scalars, settings=settings, progress=progress)
+    return _first_to_pass(attempts, settings=settings, progress=progress)
 
 
 def sample_by_nuts(
-    potential: Potential, data: Any, mode: Mode, *, scalars: int, settings: FitSettings, progress: Progress
+    potential: Potential, data: Any, mode: Mode, *, settings: FitSettings, progress: Progress
 ) -> tuple[WhitenedSample, SampleDiagnostics]:
     """The same by NUTS alone."""
     attempts = _nuts_attempts(potential, data, mode, settings=settings, progress=progress)
-    return _first_to_pass(attempts, scalars=scalars, settings=settings, progress=progress)
+    return _first_to_pass(attempts, settings=settings, progress=progress)
 
 
 def _first_to_pass(
-    attempts: Iterator[_Attempt], *, scalars: int, settings: FitSettings, progress: Progress
+    attempts: Iterator[_Attempt], *, settings: FitSettings, progress: Progress
 ) -> tuple[WhitenedSample, SampleDiagnostics]:
     for asked, attempt in attempts:
         sample, draws = attempt(), asked
-        diagnostics = _reported(sample, scalars=scalars, progress=progress)
+        diagnostics = _reported(sample, progress=progress)
         if not gate_failures(diagnostics, settings):
             break
     require_convergence(diagnostics, settings)
@@ -87,8 +87,8 @@ def _nuts_attempts(
     yield careful.draws, lambda: sample_whitened(potential, data, mode, settings=careful, progress=progress)
 
 
-def _reported(sample: WhitenedSample, *, scalars: int, progress: Progress) -> SampleDiagnostics:
-    diagnostics = diagnose_scalars(sample, scalars=scalars)
+def _reported(sample: WhitenedSample, *, progress: Progress) -> SampleDiagnostics:
+    diagnostics = diagnose_sample(sample)
     smallest = min(diagnostics.min_bulk_ess, diagnostics.min_tail_ess)
     progress(ProgressEvent("diagnostics", 1, 1, diagnostics.divergences, diagnostics.max_r_hat, smallest))
     return diagnostics

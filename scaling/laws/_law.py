@@ -50,6 +50,12 @@ class AbstractLaw(AbstractTree, ABC):
     covariates: ClassVar[tuple[CovariateSpec, ...]] = ()
     priors: ClassVar[Mapping[str, PriorSpec]]  # on the reference coordinates, in their order
 
+    @classmethod
+    def axis_names(cls) -> tuple[str, ...]:
+        """The quantities along which the form may err: `n`, `d`, their product `nd` where it is both, covariates."""
+        both = ("nd",) if len(cls.variables) == 2 else ()
+        return (*cls.variables, *both, *(spec.name for spec in cls.covariates))
+
     @abstractmethod
     def log_loss(
         self, n: Float[Array, "*point"] | None = None, d: Float[Array, "*point"] | None = None, **covariates: Array

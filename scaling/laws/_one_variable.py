@@ -82,6 +82,12 @@ class AbstractInCompute(AbstractOneVariableLaw):
     variables = ("n", "d")
 
     @final
+    @classmethod
+    def axis_names(cls) -> tuple[str, ...]:
+        """Compute alone."""
+        return ("nd",)
+
+    @final
     @staticmethod
     def variable_of(n: Any, d: Any) -> Any:
         """$C = 6 N D$."""

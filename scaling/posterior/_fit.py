@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from scaling._pytree import Array
 from scaling.errors import NotFound, Unanswerable
+from scaling.posterior._backtest import BacktestSummary
 from scaling.posterior._loss import LossPosterior
 from scaling.posterior._score import ScorePosterior
 
@@ -69,6 +70,8 @@ class Fit:
     - `diagnostics`: of the law's sample; absent for published fits, which are one draw without noise.
     - `sample_stats`: the law's sampler's own record, arrays [chain, draw] by ArviZ's names.
     - `observed`: the rows the law was fitted to (`run`, `size`, `tokens`, `loss`), for figures and checks.
+    - `backtest`: forecasts of the larger runs from the smaller ones, scored by extrapolation factor; empty where there
+      were too few runs.
     - `data_digest`: SHA-256 of the observations; empty for published fits.
     - `provenance`: versions, seed, settings, seconds, sources; JSON values only.
     """
@@ -80,6 +83,7 @@ class Fit:
     point: Mapping[str, float] | None = None
     diagnostics: SampleDiagnostics | None = None
     findings: tuple[Finding, ...] = ()
+    backtest: tuple[BacktestSummary, ...] = ()
     sample_stats: Mapping[str, Array] = field(default_factory=dict)
     observed: Mapping[str, Array] = field(default_factory=dict)
     data_digest: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self, final
 
@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from scaling._pytree import Array
 from scaling.laws import AbstractLaw, GivenLaw
+from scaling.posterior._form_error import FormError
 from scaling.posterior._hull import Hull
 from scaling.units import SizeConvention
 
@@ -24,27 +25,28 @@ CALIBRATED_E_FOLDS = 3.5
 @final
 @dataclass(frozen=True)
 class LossPosterior:
-    r"""Draws of $\ln L_{new} = \ln L(N, D; \theta) + \sqrt{h(N, D)}\, s\, \zeta + r + \sigma t_4$.
+    r"""Draws of $\ln L_{new} = \ln L(N, D; \theta) + \delta(N, D) + r + \sigma t_4$.
 
     - `law`: $\theta$, with a draw axis on every field.
     - `noise_scale` [draw]: $\sigma$, scatter of one observation on log loss.
     - `run_scale` [draw]: standard deviation of the run effect $r$, shared by the checkpoints of one run; 0 where
       every observation is its own run (then it is part of $\sigma$).
-    - `discrepancy_scale`: $s$, error of the form per square root of an e-fold beyond the data.
-    - `zeta` [draw]: standard normal, one number a draw: shared by all targets of one forecast.
     - `at`: covariates that are fixed, by name (see `given`).
-    - `hull`: the data's range; $h$ is the distance beyond it in e-folds.
+    - `form_error`: $\delta$, what the law's form leaves out.
+    - `hull`: the data's range, for the distance beyond it.
+    - `run_labels`, `run_effect` [draw, run]: the effects of the runs seen, where they have checkpoints.
     """
 
     law: AbstractLaw
     noise_scale: Float[Array, "draw"]
     run_scale: Float[Array, "draw"]
-    discrepancy_scale: float
-    zeta: Float[Array, "draw"]
+    form_error: FormError
     hull: Hull
     size_convention: SizeConvention
     validation_set: str
     at: Mapping[str, Array] = field(default_factory=dict)
+    run_labels: tuple[str, ...] = ()
+    run_effect: Float[Array, "draw run"] | None = None
 
     def given(self, **covariates: float) -> Self:
         """The posterior at these covariates, for questions of size, tokens and compute alone.
@@ -57,7 +59,7 @@ class LossPosterior:
     @property
     def draw_count(self) -> int:
         """Number of draws."""
-        return len(self.zeta)
+        return len(self.noise_scale)
 
     def take(self, draws: Int[Array, "kept"]) -> Self:
         """The posterior with these draws alone."""
@@ -66,16 +68,21 @@ class LossPosterior:
             law=self.law[draws],
             noise_scale=self.noise_scale[draws],
             run_scale=self.run_scale[draws],
-            zeta=self.zeta[draws],
+            form_error=self.form_error.take(draws),
+            run_effect=None if self.run_effect is None else self.run_effect[draws],
         )
+
+    def law_alone(self) -> Self:
+        """The same without the error of the form: what a fit that believes its law forecasts."""
+        return replace(self, form_error=FormError.none(self.draw_count))
 
     def trend(
         self, n: Float[Array, "*point"], d: Float[Array, "*point"], **covariates: Array
     ) -> Float[Array, "draw *point"]:
-        r"""Loss of a typical run, without run effect and noise: $L(N, D; \theta)\, e^{\sqrt{h} s \zeta}$."""
+        r"""Loss of a typical run, without run effect and noise: $L(N, D; \theta)\, e^{\delta(N, D)}$."""
         n, d = np.asarray(n, dtype=np.float64), np.asarray(d, dtype=np.float64)
         to_points = (slice(None), *(np.newaxis,) * max(n.ndim, d.ndim))
-        error = np.sqrt(self._distance(n, d, covariates)) * self.discrepancy_scale * self.zeta[to_points]
+        error = self.form_error.at(n, d, **self.at, **self.law.needed_covariates(covariates))
         loss: Float[Array, "draw *point"] = np.exp(self.law[to_points].log_loss(n, d, **covariates) + error)
         return loss
 
@@ -83,20 +90,32 @@ class LossPosterior:
         self, n: Float[Array, "draw"], d: Float[Array, "draw"], **covariates: Array
     ) -> Float[Array, "draw"]:
         """`trend` where each draw has its own size and tokens."""
-        error = np.sqrt(self._distance(n, d, covariates)) * self.discrepancy_scale * self.zeta
+        error = self.form_error.of_draws(n, d, **self.at, **self.law.needed_covariates(covariates))
         loss: Float[Array, "draw"] = np.exp(self.law.log_loss(n, d, **covariates) + error)
         return loss
 
     def predictive(
-        self, n: Float[Array, "*point"], d: Float[Array, "*point"], *, rng: np.random.Generator, **covariates: Array
+        self,
+        n: Float[Array, "*point"],
+        d: Float[Array, "*point"],
+        *,
+        rng: np.random.Generator,
+        runs: Sequence[str] = (),
+        **covariates: Array,
     ) -> Float[Array, "draw *point"]:
-        """What one new run would show: `trend` with a run effect (one a draw) and observation noise (one a point)."""
+        """What one run would show: `trend` with a run effect and observation noise (one a point).
+
+        `runs` names the run of each point: one that was seen keeps its own effect, any other has a new one, one a draw.
+        """
         trend = self.trend(n, d, **covariates)
         to_points = (slice(None), *(np.newaxis,) * (trend.ndim - 1))
-        run = self.run_scale * rng.standard_normal(self.draw_count)
+        effect = (self.run_scale * rng.standard_normal(self.draw_count))[to_points]
+        if self.run_effect is not None and runs:
+            seen = {label: index for index, label in enumerate(self.run_labels)}
+            effect = np.repeat(effect, len(runs), axis=1)
+            for point, label in enumerate(runs):
+                if label in seen:
+                    effect[:, point] = self.run_effect[:, seen[label]]
         noise = self.noise_scale[to_points] * rng.standard_t(NOISE_DEGREES_OF_FREEDOM, size=trend.shape)
-        loss: Float[Array, "draw *point"] = trend * np.exp(run[to_points] + noise)
+        loss: Float[Array, "draw *point"] = trend * np.exp(effect + noise)
         return loss
-
-    def _distance(self, n: Array, d: Array, covariates: Mapping[str, Array]) -> Array:
-        return self.hull.distance(n, d, **self.at, **self.law.needed_covariates(covariates))

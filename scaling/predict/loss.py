@@ -45,8 +45,11 @@ def forecast_loss(
     *,
     levels: Sequence[float] = DEFAULT_LEVELS,
     covariates: Mapping[str, Float[Array, "point"] | float] | None = None,
+    runs: Sequence[str] = (),
 ) -> LossForecast:
     """Loss at each size `n` trained on `d` tokens, at `covariates` (by name) where the law depends on any.
+
+    `runs` labels each point: a run that the fit has seen is forecast as continued, with its own effect.
 
     A published point estimate gives every level the same value. Raises `InvalidInput` listing every size, token count,
     level or covariate out of range, and every covariate of the law that is missing.
@@ -62,7 +65,7 @@ def forecast_loss(
         d=tokens,
         levels=tuple(levels),
         trend_quantiles=sorted_quantiles(posterior.trend(sizes, tokens, **others), levels),
-        run_quantiles=sorted_quantiles(posterior.predictive(sizes, tokens, rng=rng, **others), levels),
+        run_quantiles=sorted_quantiles(posterior.predictive(sizes, tokens, rng=rng, runs=runs, **others), levels),
         distance=distance,
         beyond_calibrated=distance > CALIBRATED_E_FOLDS,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -15,11 +16,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scaling.errors import AlreadyExists, CorruptStore, NotFound, StoreUnavailable
 from scaling.laws import law_class
-from scaling.posterior import Finding, Fit, Hull, LossPosterior, SampleDiagnostics, ScorePosterior
+from scaling.posterior import (
+    Axis,
+    BacktestSummary,
+    Finding,
+    Fit,
+    FormError,
+    Hull,
+    LossPosterior,
+    SampleDiagnostics,
+    ScorePosterior,
+)
 from scaling.store._draws import DrawsFile, read_draws, write_draws
 from scaling.units import SizeConvention
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DOCUMENT = "fit.json"
 _LOSS_DRAWS = "draws.nc"
 
@@ -59,11 +70,13 @@ class FitDocument(BaseModel):
     size_convention: SizeConvention
     validation_set: str
     hull: Hull
-    discrepancy_scale: float
+    form_axes: tuple[Axis, ...]
+    run_labels: tuple[str, ...]
     coefficients: Mapping[str, QuantileSummary]
     point: Mapping[str, float] | None
     diagnostics: SampleDiagnostics | None
     findings: tuple[Finding, ...]
+    backtest: tuple[BacktestSummary, ...]
     data_digest: str
     provenance: Mapping[str, Any]
     draws: Artefact
@@ -111,7 +124,7 @@ def read_fit(folder: Path) -> Fit:
     document = read_document(folder)
     loss_draws = read_draws(_verified(folder, document.draws))
     posterior, stats = loss_draws.groups["posterior"], loss_draws.groups.get("sample_stats", {})
-    flat = {name: values.reshape(-1) for name, values in posterior.items()}
+    flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in posterior.items()}
     chosen = law_class(document.law)
     scores = {task: _read_score(_verified(folder, artefact)) for task, artefact in document.scores.items()}
     return Fit(
@@ -121,11 +134,17 @@ def read_fit(folder: Path) -> Fit:
             law=chosen(**{spec.name: flat[spec.name] for spec in chosen.coefficients}),
             noise_scale=flat["noise_scale"],
             run_scale=flat["run_scale"],
-            zeta=flat["zeta"],
-            discrepancy_scale=document.discrepancy_scale,
+            form_error=FormError(
+                axes=document.form_axes,
+                scale=flat["form_error_scale"],
+                levels=flat["form_error_levels"],
+                beyond=flat["form_error_beyond"],
+            ),
             hull=document.hull,
             size_convention=document.size_convention,
             validation_set=document.validation_set,
+            run_labels=document.run_labels,
+            run_effect=flat.get("run_effect"),
         ),
         scores=scores,
         sample_stats=stats,
@@ -133,6 +152,7 @@ def read_fit(folder: Path) -> Fit:
         point=document.point,
         diagnostics=document.diagnostics,
         findings=document.findings,
+        backtest=document.backtest,
         data_digest=document.data_digest,
         provenance=document.provenance,
     )
@@ -147,13 +167,24 @@ def read_document(folder: Path) -> FitDocument:
         raise NotFound(f"There is no fit at {folder}.") from error
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be read: {error.strerror}.") from error
+    _require_schema(path, text)
     try:
         document = FitDocument.model_validate_json(text)
     except ValidationError as error:
         raise CorruptStore(f"{path} does not match its schema: {error.error_count()} faults. {error}") from error
-    if document.schema_version > SCHEMA_VERSION:
-        raise CorruptStore(f"{path} has schema {document.schema_version}; this version reads up to {SCHEMA_VERSION}.")
     return document
+
+
+def _require_schema(path: Path, text: str) -> None:
+    """Raise `CorruptStore` where the document is of another schema; what is no document at all is told elsewhere."""
+    try:
+        schema = json.loads(text)["schema_version"]
+    except (ValueError, TypeError, KeyError):
+        return
+    if schema != SCHEMA_VERSION:
+        raise CorruptStore(
+            f"{path} has schema {schema}; this version reads {SCHEMA_VERSION}. Make the fit again from its rows."
+        )
 
 
 def _write_parts(fit: Fit, staging: Path) -> FitDocument:
@@ -172,11 +203,13 @@ def _write_parts(fit: Fit, staging: Path) -> FitDocument:
         size_convention=fit.loss.size_convention,
         validation_set=fit.loss.validation_set,
         hull=fit.loss.hull,
-        discrepancy_scale=fit.loss.discrepancy_scale,
+        form_axes=fit.loss.form_error.axes,
+        run_labels=fit.loss.run_labels,
         coefficients={name: _summary(values) for name, values in fit.loss.law.to_coefficients().items()},
         point=fit.point,
         diagnostics=fit.diagnostics,
         findings=fit.findings,
+        backtest=fit.backtest,
         data_digest=fit.data_digest,
         provenance=fit.provenance,
         draws=_artefact(staging / _LOSS_DRAWS),
@@ -195,12 +228,18 @@ def _loss_draws(fit: Fit) -> DrawsFile:
         **posterior.law.to_coefficients(),
         "noise_scale": posterior.noise_scale,
         "run_scale": posterior.run_scale,
-        "zeta": posterior.zeta,
+        "form_error_scale": posterior.form_error.scale,
+        "form_error_levels": posterior.form_error.levels,
+        "form_error_beyond": posterior.form_error.beyond,
+        **({} if posterior.run_effect is None else {"run_effect": posterior.run_effect}),
     }
     chains = len(next(iter(fit.sample_stats.values()))) if fit.sample_stats else 1
     return DrawsFile(
         {
-            "posterior": {name: np.reshape(values, (chains, -1)) for name, values in flat.items()},
+            "posterior": {
+                name: np.reshape(values, (chains, len(values) // chains, *np.shape(values)[1:]))
+                for name, values in flat.items()
+            },
             "sample_stats": fit.sample_stats,
             "observed_data": fit.observed,
         },

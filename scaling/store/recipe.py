@@ -23,7 +23,7 @@ from scaling.inference.settings import FitSettings
 from scaling.laws import law_class
 from scaling.observations import read_loss_observations, read_score_observations
 from scaling.observations.selection import after_early_training
-from scaling.posterior import Fit, Hull, LossPosterior
+from scaling.posterior import Fit, FormError, Hull, LossPosterior
 from scaling.store._document import FitDocument, write_fit
 from scaling.units import LossUnit, SizeConvention
 
@@ -131,8 +131,7 @@ def _published(recipe: PublishedRecipe, name: str) -> Fit:
             law=law,
             noise_scale=np.zeros(1),
             run_scale=np.zeros(1),
-            discrepancy_scale=0.0,
-            zeta=np.zeros(1),
+            form_error=FormError.none(1),
             hull=recipe.hull,
             size_convention=recipe.size_convention,
             validation_set=recipe.validation_set,

@@ -9,7 +9,7 @@ import pytest
 from scaling.errors import FitFailed, InvalidInput
 from scaling.inference._descent import Ends
 from scaling.inference._numerics import float64
-from scaling.inference.loss import pad_runs
+from scaling.inference.loss_program import loss_data
 from scaling.inference.point import HUBER_DELTA, descend, point_estimate, remaining_decrease
 from scaling.inference.point_batch import bootstrap_point, point_estimates
 from scaling.laws.chinchilla import ChinchillaLaw
@@ -33,7 +33,7 @@ from tests.inference.simulated import grid, observations
     ids=lambda law: law.name,
 )
 def test_noise_free_surfaces_give_their_coefficients_back(law):
-    estimate = point_estimate(type(law), pad_runs(observations(law, *grid()))[0])
+    estimate = point_estimate(type(law), loss_data(observations(law, *grid())))
     for name, value in law.to_coefficients().items():
         assert float(getattr(estimate.law, name)) == pytest.approx(value, rel=1e-5)
     assert estimate.agreeing == estimate.starts
@@ -51,7 +51,7 @@ def chinchilla_points(folder, *, dropped):
         size_convention=SizeConvention.UNSPECIFIED,
         validation_set="massive text",
     )
-    return pad_runs(runs)[0]
+    return loss_data(runs)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_floor_that_the_runs_put_at_zero_is_refused():
         validation_set=runs.validation_set,
     )
     with pytest.raises(FitFailed, match="on a bound"):
-        point_estimate(PowerLaw, pad_runs(runs)[0])
+        point_estimate(PowerLaw, loss_data(runs))
 
 
 def published_starts():
@@ -153,12 +153,12 @@ def test_rows_that_do_not_tell_two_terms_apart_are_refused():
     n = np.geomspace(1e7, 1e9, 12)
     truth = ChinchillaLaw(l_inf=1.8, a=400.0, alpha=0.34, b=400.0 * 20**0.34, beta=0.34)
     with pytest.raises(FitFailed, match=r"line along which nothing changes|on a bound"):
-        point_estimate(ChinchillaLaw, pad_runs(observations(truth, n, 20 * n))[0])
+        point_estimate(ChinchillaLaw, loss_data(observations(truth, n, 20 * n)))
 
 
 @pytest.mark.parametrize("spoilt", [np.ones((2, 7)), np.full((1, 30), -1.0), np.full((1, 30), np.nan)])
 def test_weights_that_cannot_be_are_refused(spoilt):
-    data = pad_runs(observations(PowerLaw(l_inf=1.7, n_0=1e7, alpha=0.33), *grid()))[0]
+    data = loss_data(observations(PowerLaw(l_inf=1.7, n_0=1e7, alpha=0.33), *grid()))
     with pytest.raises(InvalidInput):
         point_estimates(PowerLaw, data, spoilt)
 

@@ -9,7 +9,7 @@ from scaling.compute import training_flops
 from scaling.errors import InvalidInput, Unanswerable
 from scaling.laws import law_class
 from scaling.plan import plan_budget
-from scaling.posterior import Fit, Hull, LossPosterior
+from scaling.posterior import Fit, FormError, Hull, LossPosterior
 from scaling.units import SizeConvention
 
 
@@ -63,8 +63,7 @@ def test_a_law_in_one_variable_has_no_optimum():
         law=law_class("power")(l_inf=one, n_0=1e8 * one, alpha=0.3 * one),
         noise_scale=one,
         run_scale=0 * one,
-        discrepancy_scale=0.0,
-        zeta=0 * one,
+        form_error=FormError.none(1),
         hull=Hull.of(np.array([1e8]), np.array([1e9]), variables=("n",)),
         size_convention=SizeConvention.TOTAL,
         validation_set="c4",

@@ -66,7 +66,7 @@ def test_the_document_is_plain_json(store):
         raise AssertionError(f"{constant} is no JSON")
 
     document = json.loads((store.root / "a-fit/fit.json").read_text(), parse_constant=refuse)
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert document["coefficients"]["alpha"]["median"] == pytest.approx(0.35)
 
 

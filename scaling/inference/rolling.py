@@ -1,0 +1,244 @@
+"""Rolling origins: fit the runs below a cut in compute, forecast those beyond, learn how wrong the form is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, NamedTuple, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.special import logsumexp
+
+from scaling._pytree import Array
+from scaling.errors import FitFailed
+from scaling.inference._numerics import bucket_size, float64
+from scaling.inference.form_error import LawDraws, growth_beyond, hold_to_residuals
+from scaling.inference.loss_program import find_counted_mode, law_draws, loss_data, loss_potential, loss_starts
+from scaling.inference.nuts import Mode, Potential, sample_whitened
+from scaling.inference.progress import Progress, ProgressEvent, silent
+from scaling.inference.settings import FitSettings
+from scaling.laws import AbstractLaw
+from scaling.models.loss import LossData
+from scaling.observations import LossObservations
+from scaling.posterior import Backtest, Hull, LossPosterior, crps_of_draws
+
+_CUTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # quantiles of compute
+_FEWEST_BEYOND = 2
+_PROPOSALS = 4000
+_PROPOSAL_DEGREES_OF_FREEDOM = 6.0
+_KEPT = 400
+_FEWEST_EFFECTIVE = 200.0  # of the proposals: below, the cut is sampled by NUTS
+_MOST_EVIDENCE = 2.0  # independent errors that all cuts together count for: their rows are nested on both sides
+_LOG_SCALE_SPREAD = 0.4  # prior of ln s: what real data sets of one kind differ by
+
+
+@final
+@dataclass(frozen=True)
+class Origin:
+    """One cut: the runs below it, what they say about the law, and the runs beyond.
+
+    - `seen`, `beyond`: the rows on either side; `distance`: e-folds of compute of the latter beyond the cut.
+    - `draws`: of the law given the rows seen alone.
+    - `error`, `error_scale`: the form's error per square root of an e-fold that the runs beyond show, by generalised
+      least squares against the direction in which it grows, and its standard error.
+    """
+
+    seen: LossObservations
+    beyond: LossObservations
+    distance: Float[Array, "row"]
+    draws: LawDraws
+    error: float
+    error_scale: float
+
+
+@final
+class LearntScale(NamedTuple):
+    """Posterior of the form's scale s on a grid: error on log loss per square root of an e-fold of compute."""
+
+    scales: Float[Array, "scale"]
+    probability: Float[Array, "scale"]
+
+    def draw(self, count: int, *, rng: np.random.Generator) -> Float[Array, "draw"]:
+        """Independent draws of s."""
+        return rng.choice(self.scales, size=count, p=self.probability)
+
+
+def rolling_origins(
+    runs: LossObservations,
+    law_class: type[AbstractLaw],
+    *,
+    settings: FitSettings,
+    progress: Progress = silent,
+) -> tuple[Origin, ...]:
+    """The cuts at the .4 to .9 quantiles of compute that leave enough runs on both sides; none where there are few."""
+    log_compute = np.log(runs.size) + np.log(runs.tokens)
+    rows = bucket_size(len(runs))
+    origins = []
+    cuts = np.unique(np.quantile(log_compute, _CUTS, method="higher"))
+    for index, cut in enumerate(cuts):
+        progress(ProgressEvent("rolling origins", index, len(cuts)))
+        below = log_compute <= cut + 1e-9
+        if _cut_is_fair(runs, below, law_class):
+            origins.append(_origin(runs, below, float(cut), law_class, rows=rows, settings=settings))
+    progress(ProgressEvent("rolling origins", len(cuts), len(cuts)))
+    return tuple(origins)
+
+
+def learnt_scale(origins: tuple[Origin, ...], *, settings: FitSettings) -> LearntScale:
+    r"""$p(s) \propto \mathrm{LogNormal}(s; s_0, .4) \prod_c N(b_c; 0, s^2 + v_c)^{w}$, $s_0$ from the settings.
+
+    $b_c \pm \sqrt{v_c}$ is the error that cut $c$ shows; $w = \min(1/2, 2 / \text{cuts})$, for the cuts share rows.
+    """
+    log_scale = np.linspace(-1.6, 1.6, 401) + np.log(settings.discrepancy_scale)
+    log_density = -0.5 * ((log_scale - np.log(settings.discrepancy_scale)) / _LOG_SCALE_SPREAD) ** 2
+    power = min(0.5, _MOST_EVIDENCE / max(len(origins), 1))
+    for origin in origins:
+        variance = np.exp(2 * log_scale) + origin.error_scale**2
+        log_density = log_density - 0.5 * power * (np.log(variance) + origin.error**2 / variance)
+    return LearntScale(np.exp(log_scale), np.exp(log_density - logsumexp(log_density)))
+
+
+def backtest_of(origins: tuple[Origin, ...], *, settings: FitSettings) -> Backtest | None:
+    """Every cut's forecast of every run beyond it, made as a fit of the rows seen would have made it.
+
+    The form's scale of a cut is learnt from the cuts before it alone.
+    """
+    parts = []
+    for index, origin in enumerate(origins):
+        rng = np.random.default_rng([settings.seed, 3, index])
+        scale = learnt_scale(origins[:index], settings=settings).draw(_KEPT, rng=rng)
+        posterior = _posterior(origin.draws, origin.seen, scale, rng=rng)
+        beyond = origin.beyond
+        loss = posterior.predictive(beyond.size, beyond.tokens, rng=rng, runs=beyond.run, **beyond.covariates)
+        low, median, high = np.quantile(loss, (0.05, 0.5, 0.95), axis=0)
+        parts.append(
+            Backtest(
+                run=beyond.run,
+                size=beyond.size,
+                tokens=beyond.tokens,
+                observed=beyond.loss,
+                low=low,
+                median=median,
+                high=high,
+                distance=origin.distance,
+                crps=crps_of_draws(loss, beyond.loss),
+            )
+        )
+    return Backtest.joined(parts) if parts else None
+
+
+def _cut_is_fair(runs: LossObservations, below: Bool[Array, "row"], law_class: type[AbstractLaw]) -> bool:
+    fewest = len(law_class.coefficients) + 2
+    distinct = all(
+        len(np.unique(values[below])) >= 3
+        for variable, values in (("n", runs.size), ("d", runs.tokens))
+        if variable in law_class.variables
+    )
+    return bool(below.sum() >= max(8, fewest) and (~below).sum() >= _FEWEST_BEYOND and distinct)
+
+
+def _origin(
+    runs: LossObservations,
+    below: Bool[Array, "row"],
+    cut: float,
+    law_class: type[AbstractLaw],
+    *,
+    rows: int,
+    settings: FitSettings,
+) -> Origin:
+    seen, beyond = runs.select(below), runs.select(~below)
+    distance = np.log(beyond.size) + np.log(beyond.tokens) - cut
+    draws = _draws_below(seen, law_class, rows=rows, settings=settings)
+    error, error_scale = _error_shown(draws, seen, beyond, settings=settings)
+    return Origin(seen, beyond, distance, draws, error, error_scale)
+
+
+def _posterior(
+    draws: LawDraws, seen: LossObservations, scale: Float[Array, "draw"], *, rng: np.random.Generator
+) -> LossPosterior:
+    held = hold_to_residuals(draws, seen, scale=scale, rng=rng)
+    return LossPosterior(
+        law=draws.law,
+        noise_scale=draws.noise_scale,
+        run_scale=draws.run_scale,
+        form_error=held.form_error,
+        hull=Hull.of(seen.size, seen.tokens, variables=draws.law.variables),
+        size_convention=seen.size_convention,
+        validation_set=seen.validation_set,
+        run_labels=held.run_labels,
+        run_effect=held.run_effect,
+    )
+
+
+def _error_shown(
+    draws: LawDraws, seen: LossObservations, beyond: LossObservations, *, settings: FitSettings
+) -> tuple[float, float]:
+    r"""$b = g' S^{-1} r / g' S^{-1} g$ and $(g' S^{-1} g)^{-1/2}$.
+
+    r is observed less expected log loss, S its covariance without any growth beyond the data (law, walk inside the
+    data, effects of unseen runs, noise), g the growth's standard deviation for s = 1.
+    """
+    rng = np.random.default_rng([settings.seed, 4])
+    posterior = _posterior(draws, seen, np.full(len(draws.noise_scale), settings.discrepancy_scale), rng=rng)
+    walk = posterior.form_error
+    growth = growth_beyond(walk.axes, beyond)
+    if not growth.any():
+        return 0.0, np.inf
+    inside = replace(posterior, form_error=replace(walk, beyond=np.zeros_like(walk.beyond)))
+    log_loss = np.log(inside.trend(beyond.size, beyond.tokens, **beyond.covariates))
+    known = {label: index for index, label in enumerate(posterior.run_labels)}
+    own = np.asarray([known.get(label, -1) for label in beyond.run])
+    assert posterior.run_effect is not None
+    log_loss = log_loss + np.where(own >= 0, posterior.run_effect[:, own], 0.0)
+    unseen = (np.asarray(beyond.run)[:, np.newaxis] == np.asarray(beyond.run)) & (own < 0)
+    # Half again of the squared scale: between a normal's variance and a Student-t(4)'s, which is twice.
+    covariance = (
+        np.cov(log_loss.T).reshape(len(beyond), len(beyond))
+        + 1.5 * np.mean(draws.noise_scale**2) * np.eye(len(beyond))
+        + np.mean(draws.run_scale**2) * unseen
+    )
+    weighted = np.linalg.solve(covariance, growth)
+    precision = float(growth @ weighted)
+    return float(weighted @ (np.log(beyond.loss) - log_loss.mean(axis=0))) / precision, precision**-0.5
+
+
+def _draws_below(seen: LossObservations, law_class: type[AbstractLaw], *, rows: int, settings: FitSettings) -> LawDraws:
+    """Draws of the law given these rows: proposals about the mode, weighted; NUTS where too few of them count."""
+    rng = np.random.default_rng([settings.seed, 2])
+    with float64():
+        potential = loss_potential(law_class)
+        data = loss_data(seen, rows=rows)
+        mode, data, correlation = find_counted_mode(law_class, data, seen, loss_starts(law_class, data), rng=rng)
+        kept, effective = _weighted_proposals(potential, data, mode, rng=rng)
+        if effective < _FEWEST_EFFECTIVE:
+            short = settings.model_copy(update={"draws": _KEPT // settings.chains})
+            sample = sample_whitened(potential, data, mode, settings=short, progress=silent).draws
+            kept = sample.reshape(-1, sample.shape[-1])
+    draws = law_draws(law_class, data, kept)
+    return draws if correlation is None else correlation.split(draws, rng=rng)
+
+
+@cache
+def _density_program(potential: Potential) -> Any:
+    return jax.jit(jax.vmap(potential, in_axes=(0, None)))
+
+
+def _weighted_proposals(
+    potential: Potential, data: LossData, mode: Mode, *, rng: np.random.Generator
+) -> tuple[Float[Array, "draw dim"], float]:
+    """Draws resampled from multivariate-t proposals about the mode, and Kish's effective number of the proposals."""
+    size = len(mode.position)
+    degrees = _PROPOSAL_DEGREES_OF_FREEDOM
+    white = rng.standard_normal((_PROPOSALS, size)) / np.sqrt(rng.chisquare(degrees, size=(_PROPOSALS, 1)) / degrees)
+    proposals = mode.position + white @ mode.scale.T
+    log_proposal = -0.5 * (degrees + size) * np.log1p((white**2).sum(axis=1) / degrees)
+    log_weight = -np.asarray(_density_program(potential)(jnp.asarray(proposals), data)) - log_proposal
+    log_weight = np.where(np.isfinite(log_weight), log_weight, -np.inf)
+    if not np.isfinite(log_weight).any():
+        raise FitFailed("The posterior density is not finite around its mode. Check losses, sizes and tokens.")
+    weight = np.exp(log_weight - logsumexp(log_weight))
+    kept = rng.choice(_PROPOSALS, size=_KEPT, p=weight)
+    return proposals[kept], float(1.0 / np.sum(weight**2))
