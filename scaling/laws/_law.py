@@ -14,7 +14,7 @@ from scaling._pytree import AbstractTree, Array, array_namespace, field_values
 from scaling.coefficient_specs import Citation, CoefficientSpec, CovariateSpec
 from scaling.compute import FLOPS_PER_PARAMETER_TOKEN
 from scaling.errors import InvalidInput, Unanswerable, Violation
-from scaling.laws._numeric import LOG_COUNT_LIMIT, lowest_place, smallest_count
+from scaling.laws._numeric import LOG_COUNT_LIMIT, lowest_place, smallest_budget, smallest_count
 from scaling.prior_specs import PriorSpec
 
 
@@ -120,7 +120,7 @@ class AbstractLaw(AbstractTree, ABC):
         def log_loss_at_optimum(c: Any) -> Any:
             return self.log_loss(*self.optimum(c, **covariates), **covariates)
 
-        return smallest_count(log_loss_at_optimum, self._log_wanted(loss))
+        return smallest_budget(log_loss_at_optimum, self._log_wanted(loss))
 
     def numeric_optimum(
         self, c: Float[Array, "*draw"], **covariates: Array

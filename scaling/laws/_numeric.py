@@ -39,6 +39,37 @@ def smallest_count(falls: Callable[[Any], Any], wanted: Any, *, log_limit: Any =
     return xp.where(reachable, xp.exp(high), xp.inf)
 
 
+def smallest_budget(falls: Callable[[Any], Any], wanted: Any) -> Any:
+    """`smallest_count` for a smooth function that is dear: 8 halvings, then 7 steps of false position; else `inf`.
+
+    Within a quarter of an e-fold of the answer the loss is nearly straight in the logarithm of compute: false position
+    with halved ends (the Illinois rule) is then right to 1e-12.
+    """
+    at_one = falls(1.0)
+    xp = array_namespace(wanted, at_one)
+    low = xp.zeros_like(xp.where(at_one > wanted, at_one, 0.0 * at_one))
+    high = low + LOG_COUNT_LIMIT
+    at_high = falls(xp.exp(high))
+    reachable = at_high <= wanted
+    goal = xp.where(reachable, wanted, at_high)
+    for _ in range(8):
+        middle = 0.5 * (low + high)
+        enough = falls(xp.exp(middle)) <= goal
+        low, high = xp.where(enough, low, middle), xp.where(enough, middle, high)
+    above, below = falls(xp.exp(low)) - goal, falls(xp.exp(high)) - goal
+    place, side = high, xp.zeros_like(high)  # side of the goal that the last place fell on
+    for _ in range(7):
+        drop = above - below
+        place = xp.where(drop > 0, low + (high - low) * above / xp.where(drop > 0, drop, 1.0), high)
+        gap = falls(xp.exp(place)) - goal
+        enough = gap <= 0
+        low, high = xp.where(enough, low, place), xp.where(enough, place, high)
+        above = xp.where(enough, xp.where(side < 0, 0.5 * above, above), gap)
+        below = xp.where(enough, gap, xp.where(side > 0, 0.5 * below, below))
+        side = xp.where(enough, -1.0, 1.0)
+    return xp.where(reachable, xp.exp(place), xp.inf)
+
+
 def lowest_place(function: Callable[[Any], Any], low: Any, high: Any, *, first: bool = False, zooms: int = 5) -> Any:
     """Where `function` is lowest between `low` and `high`: a grid of 65, then one over the two cells beside its best.
 
