@@ -6,7 +6,7 @@ pyplot, no backend is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,13 @@ from jaxtyping import Float
 
 from scaling._pytree import Array
 from scaling.compute import training_flops
+from scaling.curves.runs import CurveRun
 from scaling.emergence import AbstractPath, ComputeOptimal
 from scaling.errors import InvalidInput, StoreUnavailable, Unanswerable
 from scaling.observations import LossObservations, ScoreObservations
 from scaling.plan import split
 from scaling.posterior import Fit, LossPosterior
+from scaling.predict.annealing import ScheduleForecast
 from scaling.predict.emergence import forecast_emergence
 from scaling.predict.loss import forecast_loss, sorted_quantiles
 from scaling.predict.score import forecast_score
@@ -262,6 +264,24 @@ def _sizes_along(fit: Fit, path: AbstractPath) -> tuple[Float[Array, " point"], 
         return path.size_and_tokens(fit.for_queries().loss.law[0], sizes)
     flops = np.geomspace(6.0 * hull.smallest_size * hull.fewest_tokens, reach, _GRID)
     return split(fit.for_queries().loss, flops, path)
+
+
+def draw_curves(runs: Sequence[CurveRun], forecasts: Sequence[ScheduleForecast], out: Path) -> None:
+    """Loss against steps: the logged runs, and each forecast with its band."""
+    figure = _figure(out)
+    axes = figure.subplots()
+    for run in runs:
+        axes.plot(run.step, run.loss, ".", ms=2.5, alpha=0.7, label=run.name)
+    for index, forecast in enumerate(forecasts):
+        low, high = forecast.checkpoint_quantiles[[0, -1]]
+        middle = forecast.run_quantiles[len(forecast.levels) // 2]
+        colour = (_MARK, _INK, _QUIET)[index % 3]
+        axes.fill_between(forecast.step, low, high, color=colour, alpha=0.25, lw=0)
+        axes.plot(forecast.step, middle, color=colour, label=forecast.schedule)
+    axes.set(xscale="log", yscale="log", xlabel="optimiser steps", ylabel="loss, nats per token")
+    _plain_ticks(axes)
+    _legend(axes)
+    _save(figure, out)
 
 
 def _figure(out: Path) -> Figure:

@@ -19,6 +19,7 @@ _ORDER = (
     "emerge",
     "plan",
     "frontier",
+    "curve",
     "import",
     "pretrain",
     "fits",

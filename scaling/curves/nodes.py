@@ -32,7 +32,7 @@ class CurveNodes(AbstractTree):
 
     - `area` [row]: $S_1(t) + S_W$, rate x steps.
     - `drop` [row node]: $\Delta_k$; zero where padded. `log_rate`: $\ln \eta_k$. `since`: $S_k(t)$.
-    - `steps_since`: $t - k + 1$.
+    - `steps_since`: $t - k + 1$. `warm` [row]: steps of warm-up over t, 1 as it ends.
     """
 
     area: Float[Array, "row"]
@@ -40,6 +40,7 @@ class CurveNodes(AbstractTree):
     log_rate: Float[Array, "row node"]
     since: Float[Array, "row node"]
     steps_since: Float[Array, "row node"]
+    warm: Float[Array, "row"]
 
 
 @final
@@ -56,13 +57,15 @@ class _Changes:
 def exact_nodes(schedule: Schedule, steps: Sequence[int] | Int[Array, "row"]) -> CurveNodes:
     """One node a change: for short schedules, and to hold `nodes_at` against."""
     area, changes, at = _prepared(schedule, steps)
-    return _padded(area[at], [_exact_row(changes, area, step) for step in at])
+    return _padded(area[at], _warm(schedule, at), [_exact_row(changes, area, step) for step in at])
 
 
 def nodes_at(schedule: Schedule, steps: Sequence[int] | Int[Array, "row"]) -> CurveNodes:
     """The schedule at `steps` with blocks of changes gathered; raises `InvalidInput` for a step outside it."""
     area, changes, at = _prepared(schedule, steps)
-    return _padded(area[at], [_gathered(_exact_row(changes, area, step), schedule.rates[step]) for step in at])
+    return _padded(
+        area[at], _warm(schedule, at), [_gathered(_exact_row(changes, area, step), schedule.rates[step]) for step in at]
+    )
 
 
 def _prepared(
@@ -148,11 +151,15 @@ def _gauss_rule(part: Float[Array, "4 node"]) -> Float[Array, "4 node"]:
     )
 
 
-def _padded(area: Float[Array, "row"], rows: Sequence[Float[Array, "4 node"]]) -> CurveNodes:
+def _warm(schedule: Schedule, at: Int[Array, "row"]) -> Float[Array, "row"]:
+    return schedule.warmup / np.maximum(at, max(schedule.warmup, 1))
+
+
+def _padded(area: Float[Array, "row"], warm: Float[Array, "row"], rows: Sequence[Float[Array, "4 node"]]) -> CurveNodes:
     width = max((row.shape[1] for row in rows), default=0)
     table = np.zeros((4, len(rows), width))
     table[2:] = 1.0
     for index, row in enumerate(rows):
         table[:, index, : row.shape[1]] = row
     drop, log_rate, since, steps_since = table
-    return CurveNodes(area=area, drop=drop, log_rate=log_rate, since=since, steps_since=steps_since)
+    return CurveNodes(area=area, drop=drop, log_rate=log_rate, since=since, steps_since=steps_since, warm=warm)

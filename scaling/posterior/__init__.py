@@ -1,5 +1,6 @@
 """Posteriors as arrays, evaluated under NumPy: what a fit's document holds and a query reads."""
 
+from scaling.posterior._annealing import SMALLEST_CURVE_NOISE, WARM_POWER, AnnealingPosterior, KnownCurve
 from scaling.posterior._backtest import FACTOR_BOUNDS, Backtest, BacktestSummary, crps_of_draws
 from scaling.posterior._curve import CurvePosterior
 from scaling.posterior._fit import QUERY_DRAWS, Finding, FindingCode, Fit, SampleDiagnostics
@@ -14,6 +15,9 @@ __all__ = [
     "KNOTS",
     "NOISE_DEGREES_OF_FREEDOM",
     "QUERY_DRAWS",
+    "SMALLEST_CURVE_NOISE",
+    "WARM_POWER",
+    "AnnealingPosterior",
     "Axis",
     "Backtest",
     "BacktestSummary",
@@ -23,6 +27,7 @@ __all__ = [
     "Fit",
     "FormError",
     "Hull",
+    "KnownCurve",
     "LossPosterior",
     "OnsetPlace",
     "SampleDiagnostics",

@@ -29,6 +29,7 @@ class FindingCode(StrEnum):
     FEW_RUNS = "few_runs"
     DATA_QUALITY = "data_quality"
     SCORE_NOT_FITTED = "score_not_fitted"
+    ANNEALING_NOT_IDENTIFIED = "annealing_not_identified"
 
 
 @final

@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # In the order in which a reader meets them: the first makes the fit that the others ask.
 COMMANDS = ("fit", "predict", "emerge", "plan", "frontier", "import", "fits list", "fits show", "fits build", "cite")
-ELSEWHERE = {"demo", "serve", "pretrain", "datasets"}  # tests/cli/test_demo.py, tests/server, tests/pretrain
+ELSEWHERE = {
+    "curve",
+    "demo",
+    "serve",
+    "pretrain",
+    "datasets",
+}  # tests/cli/test_curve.py, tests/cli/test_demo.py, tests/server, tests/pretrain
 
 
 def example_of(help_text: str) -> list[str]:
