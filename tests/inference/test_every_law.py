@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scaling.inference.loss import fit_loss, pad_runs
+from scaling.inference.loss import fit_loss
+from scaling.inference.loss_program import loss_data
 from scaling.inference.point import point_estimate
 from scaling.inference.settings import FitSettings
 from scaling.laws import AbstractLaw
@@ -79,7 +80,7 @@ def runs_of(law: AbstractLaw, *, rows: int, noise: float = 0.0, seed: int = 0) -
 @pytest.mark.parametrize("law", TRUTHS, ids=lambda law: law.name)
 def test_noise_free_losses_give_the_law_back(law):
     runs = runs_of(law, rows=120)
-    estimate = point_estimate(type(law), pad_runs(runs)[0])
+    estimate = point_estimate(type(law), loss_data(runs))
     found = estimate.law.log_loss(runs.size, runs.tokens, **runs.covariates)
     assert np.abs(found - np.log(runs.loss)).max() < 1e-4
     # And at runs not seen, ten times larger.
