@@ -25,6 +25,7 @@ def by_hand() -> Backtest:
         median=values,
         high=1.05 * values,
         distance=np.zeros(2),
+        crps=np.zeros(2),
     )
 
 
