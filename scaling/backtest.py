@@ -9,9 +9,10 @@ from jaxtyping import Bool
 
 from scaling._pytree import Array
 from scaling.errors import NotEnoughRuns
-from scaling.inference.fit import DEFAULT_LAW, fit
+from scaling.inference.fit import fit
 from scaling.inference.progress import Progress, ProgressEvent, silent
 from scaling.inference.settings import FitSettings
+from scaling.laws import DEFAULT_LAW
 from scaling.observations import LossObservations
 from scaling.posterior import Backtest, LossPosterior, crps_of_draws
 from scaling.predict.loss import sorted_quantiles

@@ -18,11 +18,9 @@ from scaling.inference.loss import fit_loss
 from scaling.inference.progress import Progress, ProgressEvent, silent
 from scaling.inference.score import fit_score
 from scaling.inference.settings import FitSettings
-from scaling.laws import AbstractLaw, Reference, law_class
+from scaling.laws import DEFAULT_LAW, AbstractLaw, Reference, law_class
 from scaling.observations import LossObservations, ScoreObservations
 from scaling.posterior import Finding, FindingCode, Fit, ScorePosterior
-
-DEFAULT_LAW = "skaling"  # flexible enough that the form is seldom what fails; 'chinchilla' where its constants matter
 
 
 def fit(

@@ -14,6 +14,8 @@ from scaling.laws._given import GivenLaw
 from scaling.laws._law import AbstractLaw, Reference
 from scaling.laws._separable import AbstractSeparableLaw
 
+DEFAULT_LAW = "skaling"  # flexible enough that the form is seldom what fails
+
 
 def law_classes() -> Mapping[str, type[AbstractLaw]]:
     """Every known law by name: those of this package and those installed as entry points `scaling.laws`."""
@@ -26,6 +28,7 @@ def law_class(name: str) -> type[AbstractLaw]:
 
 
 __all__ = [
+    "DEFAULT_LAW",
     "AbstractLaw",
     "AbstractSeparableLaw",
     "Citation",

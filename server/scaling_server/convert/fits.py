@@ -9,7 +9,7 @@ from google.rpc.status_pb2 import Status
 from sqlalchemy import Row
 
 from scaling.errors import InvalidInput, Violation
-from scaling.laws import law_classes
+from scaling.laws import DEFAULT_LAW, law_classes
 from scaling.store import FitDocument
 from scaling.v1 import fit_pb2, fit_service_pb2
 from scaling_server.convert.datasets import size_convention_proto
@@ -19,7 +19,6 @@ from scaling_server.jobs.messages import Progressed
 from scaling_server.names import DatasetName, FitName, dataset_name
 from scaling_server.registry import Staleness
 
-DEFAULT_LAW = "chinchilla"
 # Fields of the proto's settings and of the library's.
 _SETTINGS = {
     "seed": "seed",
