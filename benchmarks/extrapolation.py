@@ -213,9 +213,10 @@ def tables() -> list[ReportTable]:
             _COLUMNS,
             rows,
             notes=(
-                "Error: root mean square in nats for Chinchilla's points, else mean relative error of the median. Bars on"
-                " the mean: error 1.15 %, cover .87-.96, worst .80, interval score 6.0. One law (`skaling`), one setting."
-                " Where runs have labels, a held-out checkpoint of a run that was seen is forecast as that run continued.",
+                "Error: root mean square in nats for Chinchilla's points, else mean relative error of the median. Bars "
+                "on the mean: error 1.15 %, cover .87-.96, worst .80, interval score 6.0. One law (`skaling`), one "
+                "setting. Where runs have labels, a held-out checkpoint of a run that was seen is forecast as that run "
+                "continued.",
             ),
         )
     ]

@@ -18,6 +18,7 @@ from scaling.cli._options import (
 )
 from scaling.cli._output import note, progress_on_stderr, write_json, write_line, write_table
 from scaling.errors import InvalidInput
+from scaling.laws import DEFAULT_LAW
 from scaling.units import SizeConvention
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def fit(
     name: DatasetName,
     *,
     fit_name: Annotated[str, typer.Option("--name", help="Name of the fit to make.")],
-    law: Annotated[str, typer.Option("--law", help="Law of the loss.")] = "chinchilla",
+    law: Annotated[str, typer.Option("--law", help="Law of the loss.")] = DEFAULT_LAW,
     tasks: TaskKeys = None,
     follow: Annotated[bool, typer.Option("--follow", help="Fit again whenever rows are appended.")] = False,
     server: Server = LOCAL,

@@ -35,6 +35,7 @@ from scaling.cli._output import (
     write_table,
 )
 from scaling.errors import AlreadyExists, StoreUnavailable
+from scaling.laws import DEFAULT_LAW
 from scaling.observations import LossObservations, ScoreObservations, noticed, parse_columns
 from scaling.observations._tables import table_from_file, table_from_text
 from scaling.observations.reading import Reading, losses_from_table, scores_from_table
@@ -71,7 +72,7 @@ def fit(
     *,
     name: Annotated[str, typer.Option("--name", help="Name of the fit to store.")],
     scores: ScoresFile = None,
-    law: Annotated[str, typer.Option("--law", help="Law of the loss.")] = "chinchilla",
+    law: Annotated[str, typer.Option("--law", help="Law of the loss.")] = DEFAULT_LAW,
     tasks: TaskKeys = None,
     columns: ColumnsText = None,
     score_columns: ScoreColumns = None,

@@ -9,7 +9,7 @@ import typer
 
 from scaling.cli._options import FitName, Json, Store, fit_facts, open_fit, store_root
 from scaling.cli._output import keep_programs, note, progress_on_stderr, write_json, write_line, write_table
-from scaling.errors import NotFound
+from scaling.errors import CorruptStore, NotFound
 
 app = typer.Typer(no_args_is_help=True, help="List, show and rebuild stored fits.")
 
@@ -23,7 +23,13 @@ def list_fits(store: Store = None, as_json: Json = False) -> None:
     from scaling.store import FitStore, reference_store
 
     places = (("yours", FitStore(store_root(store))), ("reference", reference_store()))
-    found = [(where, place.document(name)) for where, place in places for name in place.names()]
+    found = []
+    for where, place in places:
+        for name in place.names():
+            try:
+                found.append((where, place.document(name)))
+            except CorruptStore as fault:  # one fit that cannot be read must not hide the others
+                note(f"Warning: {name} is not listed: {fault}")
     if as_json:
         facts = [
             {"name": d.name, "where": where, "version": d.version, "law": d.law, "tasks": sorted(d.scores)}

@@ -134,12 +134,7 @@ def read_fit(folder: Path) -> Fit:
             law=chosen(**{spec.name: flat[spec.name] for spec in chosen.coefficients}),
             noise_scale=flat["noise_scale"],
             run_scale=flat["run_scale"],
-            form_error=FormError(
-                axes=document.form_axes,
-                scale=flat["form_error_scale"],
-                levels=flat["form_error_levels"],
-                beyond=flat["form_error_beyond"],
-            ),
+            form_error=_form_error(document, flat),
             hull=document.hull,
             size_convention=document.size_convention,
             validation_set=document.validation_set,
@@ -228,9 +223,7 @@ def _loss_draws(fit: Fit) -> DrawsFile:
         **posterior.law.to_coefficients(),
         "noise_scale": posterior.noise_scale,
         "run_scale": posterior.run_scale,
-        "form_error_scale": posterior.form_error.scale,
-        "form_error_levels": posterior.form_error.levels,
-        "form_error_beyond": posterior.form_error.beyond,
+        **_form_error_draws(posterior.form_error),
         **({} if posterior.run_effect is None else {"run_effect": posterior.run_effect}),
     }
     chains = len(next(iter(fit.sample_stats.values()))) if fit.sample_stats else 1
@@ -244,6 +237,28 @@ def _loss_draws(fit: Fit) -> DrawsFile:
             "observed_data": fit.observed,
         },
         {"name": fit.name, "law": posterior.law.name, "inference_library": "numpyro"},
+    )
+
+
+def _form_error_draws(error: FormError) -> dict[str, Any]:
+    """Its arrays by name; none where the law stands alone."""
+    if not error.axes:
+        return {}
+    return {
+        "form_error_scale": error.scale,
+        "form_error_levels": error.levels,
+        "form_error_beyond": error.beyond,
+    }
+
+
+def _form_error(document: FitDocument, flat: Mapping[str, Any]) -> FormError:
+    if not document.form_axes:
+        return FormError.none(len(flat["noise_scale"]))
+    return FormError(
+        axes=document.form_axes,
+        scale=flat["form_error_scale"],
+        levels=flat["form_error_levels"],
+        beyond=flat["form_error_beyond"],
     )
 
 

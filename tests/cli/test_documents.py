@@ -68,3 +68,14 @@ def test_every_block_of_the_readme_runs(scaling, ladder, capsys):
 def test_the_probe_finds_commands_with_their_quotes():
     text = 'scaling fit runs.csv --columns "size=a b" # why\nmake demo\n'
     assert scaling_commands(text) == [["fit", "runs.csv", "--columns", "size=a b"]]
+
+
+def test_a_fit_that_cannot_be_read_does_not_hide_the_others(scaling, tmp_path):
+    old = tmp_path / "scaling-fits" / "old"
+    old.mkdir(parents=True)
+    (old / "fit.json").write_text('{"schema_version": 1}')
+    listed = scaling("fits", "list", "--store", str(tmp_path / "scaling-fits"))
+    assert listed.code == 0
+    assert "old is not listed" in listed.err
+    assert "has schema 1" in listed.err
+    assert "besiroglu-2024" in listed.out
