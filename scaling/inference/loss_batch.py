@@ -37,6 +37,8 @@ from scaling.posterior import SampleDiagnostics
 _BATCH = 64  # data sets in lockstep
 _SMALL_BATCH = 8
 _STARTS = 4
+_HMC_ATTEMPTS = (("hmc", LONGEST_TRAJECTORY), ("hmc, longer trajectories", LONGER * LONGEST_TRAJECTORY))
+EVERY_ATTEMPT = len(_HMC_ATTEMPTS) + 1  # and NUTS
 
 
 @final
@@ -81,12 +83,14 @@ def fit_batch(
     *,
     reference: Reference | None = None,
     settings: FitSettings = FitSettings(),  # noqa: B008 - frozen
+    attempts: int = EVERY_ATTEMPT,
     progress: Progress = silent,
 ) -> BatchFit:
     """Sample the posterior of `law_class` given each of `runs`, each gated on convergence.
 
     Each data set is centred at its own medians, or all at `reference`: simulation-based calibration draws laws from the
-    priors at one reference point and must fit with the priors at that same point.
+    priors at one reference point and must fit with the priors at that same point. `attempts` limits how often a fit
+    that misses its gate is drawn again: 2 leaves out NUTS, which takes seconds for each.
 
     Nothing raises for a data set whose posterior cannot be sampled: `failures` says why. Raises `NotEnoughRuns`,
     `InvalidInput` as `fit_loss` does where any data set cannot determine the law.
@@ -104,7 +108,11 @@ def fit_batch(
                 progress(ProgressEvent("batch", len(drawn), len(runs)))
                 part = members[first : first + _BATCH]
                 found = _sample_alike(
-                    law_class, [padded[index] for index in part], [runs[index] for index in part], settings=settings
+                    law_class,
+                    [padded[index] for index in part],
+                    [runs[index] for index in part],
+                    settings=settings,
+                    attempts=attempts,
                 )
                 drawn.update(zip(part, found, strict=True))
         progress(ProgressEvent("batch", len(runs), len(runs)))
@@ -120,16 +128,18 @@ def _alike(padded: Sequence[LossData]) -> list[list[int]]:
 
 
 def _sample_alike(
-    law_class: type[AbstractLaw], data: list[LossData], runs: list[LossObservations], *, settings: FitSettings
+    law_class: type[AbstractLaw],
+    data: list[LossData],
+    runs: list[LossObservations],
+    *,
+    settings: FitSettings,
+    attempts: int,
 ) -> list[_Drawn]:
     potential = loss_potential(law_class)
     every = range(len(data))
     data, modes, correlations = _counted_modes(law_class, data, runs, settings=settings)
     drawn: dict[int, _Drawn] = {}
-    for sampler, longest in (
-        ("hmc", LONGEST_TRAJECTORY),
-        ("hmc, longer trajectories", LONGER * LONGEST_TRAJECTORY),
-    ):
+    for sampler, longest in _HMC_ATTEMPTS[:attempts]:
         left = [index for index in every if index not in drawn or drawn[index].failures]
         if not left:
             break
@@ -142,7 +152,7 @@ def _sample_alike(
         for index, sample in zip(left, samples, strict=True):
             drawn[index] = _judged(sample, settings=settings, sampler=sampler, correlation=correlations[index])
     for index in every:
-        if drawn[index].failures:
+        if drawn[index].failures and attempts >= EVERY_ATTEMPT:
             mode = Mode(modes.position[index], modes.scale[index])
             drawn[index] = _by_nuts(potential, data[index], mode, settings=settings, before=drawn[index])
     return [drawn[index] for index in every]

@@ -104,6 +104,10 @@ def test_a_posterior_that_no_sampler_passes_is_nan_and_says_why():
     assert not found.passed[0]
     assert "R-hat" in found.failures[0][0]
     assert np.isnan(found.law.alpha).all()
+    assert found.sampler == ("nuts",)
+    once = fit_batch(PowerLaw, runs, reference=REFERENCE, settings=strict, attempts=1)
+    assert once.sampler == ("hmc",)
+    assert not once.passed[0]
 
 
 def test_no_data_and_too_little_data_are_refused():
