@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 LOCKS := requirements-3.11.lock requirements-3.12.lock
 PYTEST ?= $(BIN)/python -m pytest -q
 
-.PHONY: demo test test-slow lint format bench calibration proto fits lock setup clean
+.PHONY: demo test test-slow lint format bench calibration forecasts proto fits lock setup clean
 
 demo: $(READY)
 	$(BIN)/scaling demo --output demo-output
@@ -33,14 +33,19 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Every benchmark; one alone: .venv/bin/python -m benchmarks.NAME
+# Every benchmark but those that write a page (see below); one alone: .venv/bin/python -m benchmarks.NAME
 bench: $(READY)
-	@for file in $$(grep -l __main__ benchmarks/[a-z]*.py); do name=$$(basename $$file .py); \
+	@for file in $$(grep -l __main__ benchmarks/[a-z]*.py | grep -v -e forecasts -e calibration); do \
+		name=$$(basename $$file .py); \
 		echo "== $$name"; PYTHONPATH=benchmarks $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 # Simulation-based calibration of every law and link; writes docs/calibration.md. About 25 CPU-minutes.
 calibration: $(READY)
 	$(BIN)/python -W ignore -m benchmarks.calibration --page docs/calibration.md
+
+# docs/forecasts.md, from published runs (setting SCALING_DATA).
+forecasts: $(READY)
+	$(BIN)/python -m benchmarks.forecasts
 
 proto: $(READY)
 	$(BIN)/python proto/generate.py
