@@ -18,6 +18,7 @@ _ORDER = (
     "predict",
     "emerge",
     "plan",
+    "compare",
     "frontier",
     "curve",
     "import",

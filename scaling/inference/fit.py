@@ -92,7 +92,7 @@ def _fit_law(
         return replace(earlier, scores={}, findings=kept)
     start = None if earlier is None else _median_coordinates(earlier, loss)
     fitted = fit_loss(loss, law, settings=settings, start=start, progress=progress)
-    sample = fitted.sample
+    sample, backtest = fitted.sample, fitted.backtest
     return Fit(
         name="",
         loss=fitted.posterior,
@@ -101,7 +101,7 @@ def _fit_law(
         else {key: float(value) for key, value in fitted.point.law.to_coefficients().items()},
         diagnostics=fitted.diagnostics,
         findings=fitted.findings,
-        backtest=fitted.backtest.by_factor() if fitted.backtest is not None else (),
+        backtest=backtest.by_factor() if backtest is not None else (),
         sample_stats={
             "diverging": sample.diverging,
             "energy": sample.energy,

@@ -23,7 +23,7 @@ from scaling.inference.loss_program import (
 from scaling.inference.nuts import WhitenedSample
 from scaling.inference.point import PointEstimate, point_estimate
 from scaling.inference.progress import Progress, ProgressEvent, silent
-from scaling.inference.rolling import backtest_of, learnt_scale, rolling_origins
+from scaling.inference.rolling import Origin, backtest_of, learnt_scale, rolling_origins
 from scaling.inference.sampling import sample_until_converged
 from scaling.inference.settings import FitSettings
 from scaling.laws import AbstractLaw
@@ -38,7 +38,7 @@ class LossFit:
 
     - `posterior`: all kept draws, chain after chain; `sample`: the same in unconstrained coordinates, by chain.
     - `point`: the point estimate, absent where it failed (a finding says why).
-    - `backtest`: forecasts of the larger runs from the smaller ones; absent where there are too few.
+    - `origins`: the cuts at which larger runs were forecast from smaller ones; none where there are too few.
     """
 
     posterior: LossPosterior
@@ -46,7 +46,13 @@ class LossFit:
     diagnostics: SampleDiagnostics
     point: PointEstimate | None
     findings: tuple[Finding, ...]
-    backtest: Backtest | None
+    origins: tuple[Origin, ...]
+    settings: FitSettings
+
+    @property
+    def backtest(self) -> Backtest | None:
+        """Forecasts of the larger runs from the smaller ones; absent where there are too few."""
+        return backtest_of(self.origins, settings=self.settings)
 
 
 def fit_loss(
@@ -88,24 +94,29 @@ def fit_loss(
     draws = law_draws(law_class, data, sample.draws.reshape(-1, sample.draws.shape[-1]))
     if correlation is not None:
         draws = correlation.split(draws, rng=rng)
-    posterior, backtest = _with_form_error(draws, runs, settings=settings, rng=rng, progress=progress)
+    origins: tuple[Origin, ...] = ()
+    if settings.discrepancy_scale:
+        origins = rolling_origins(runs, law_class, settings=settings, progress=progress)
+    posterior = with_form_error(draws, runs, origins, settings=settings, rng=rng)
     findings.extend(loss_findings(posterior, sample, law_class, runs))
-    return LossFit(posterior, sample, diagnostics, point, tuple(findings), backtest)
+    return LossFit(posterior, sample, diagnostics, point, tuple(findings), origins, settings)
 
 
-def _with_form_error(
-    draws: LawDraws, runs: LossObservations, *, settings: FitSettings, rng: np.random.Generator, progress: Progress
-) -> tuple[LossPosterior, Backtest | None]:
-    """The posterior with the error of the form, its scale learnt from forecasts of larger runs, and those forecasts."""
+def with_form_error(
+    draws: LawDraws,
+    runs: LossObservations,
+    origins: tuple[Origin, ...],
+    *,
+    settings: FitSettings,
+    rng: np.random.Generator,
+) -> LossPosterior:
+    """The posterior with the error of the form, its scale learnt from what the cuts `origins` show."""
     count = len(draws.noise_scale)
     law_class = type(draws.law)
     error = HeldError(FormError.none(count), (), np.zeros((count, 0)))
-    backtest = None
     if settings.discrepancy_scale:
-        origins = rolling_origins(runs, law_class, settings=settings, progress=progress)
         scale = learnt_scale(origins, settings=settings).draw(count, rng=rng)
         error = hold_to_residuals(draws, runs, scale=scale, rng=rng)
-        backtest = backtest_of(origins, settings=settings)
     grouped = len(error.run_labels) < len(runs)
     return LossPosterior(
         law=draws.law,
@@ -122,4 +133,4 @@ def _with_form_error(
         validation_set=runs.validation_set,
         run_labels=error.run_labels if grouped else (),
         run_effect=error.run_effect if grouped else None,
-    ), backtest
+    )

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import logsumexp
+from scipy.stats import t as student_t
 
 from scaling._pytree import Array
 from scaling.errors import FitFailed
@@ -23,7 +24,7 @@ from scaling.inference.settings import FitSettings
 from scaling.laws import AbstractLaw
 from scaling.models.loss import LossData
 from scaling.observations import LossObservations
-from scaling.posterior import Backtest, Hull, LossPosterior, crps_of_draws
+from scaling.posterior import NOISE_DEGREES_OF_FREEDOM, Backtest, Hull, LossPosterior, crps_of_draws
 
 _CUTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # quantiles of compute
 _FEWEST_BEYOND = 2
@@ -40,10 +41,12 @@ _LOG_SCALE_SPREAD = 0.4  # prior of ln s: what real data sets of one kind differ
 class Origin:
     """One cut: the runs below it, what they say about the law, and the runs beyond.
 
-    - `seen`, `beyond`: the rows on either side; `distance`: e-folds of compute of the latter beyond the cut.
+    - `seen`, `beyond`: the rows on either side; `distance`: e-folds of compute (of the one variable, for
+      a law in one) of the latter beyond the cut.
     - `draws`: of the law given the rows seen alone.
     - `error`, `error_scale`: the form's error per square root of an e-fold that the runs beyond show, by generalised
-      least squares against the direction in which it grows, and its standard error.
+      least squares against the direction in which it grows, and its standard error (`inf` where none lie beyond on
+      any axis of the law).
     """
 
     seen: LossObservations
@@ -73,8 +76,11 @@ def rolling_origins(
     settings: FitSettings,
     progress: Progress = silent,
 ) -> tuple[Origin, ...]:
-    """The cuts at the .4 to .9 quantiles of compute that leave enough runs on both sides; none where there are few."""
-    log_compute = np.log(runs.size) + np.log(runs.tokens)
+    """The cuts at the .4 to .9 quantiles of compute that leave enough runs on both sides; none where there are few.
+
+    A law in one variable is cut along that one.
+    """
+    log_compute = _log_scale(runs, law_class)
     rows = bucket_size(len(runs))
     origins = []
     cuts = np.unique(np.quantile(log_compute, _CUTS, method="higher"))
@@ -94,8 +100,9 @@ def learnt_scale(origins: tuple[Origin, ...], *, settings: FitSettings) -> Learn
     """
     log_scale = np.linspace(-1.6, 1.6, 401) + np.log(settings.discrepancy_scale)
     log_density = -0.5 * ((log_scale - np.log(settings.discrepancy_scale)) / _LOG_SCALE_SPREAD) ** 2
-    power = min(0.5, _MOST_EVIDENCE / max(len(origins), 1))
-    for origin in origins:
+    telling = [origin for origin in origins if np.isfinite(origin.error_scale)]
+    power = min(0.5, _MOST_EVIDENCE / max(len(telling), 1))
+    for origin in telling:
         variance = np.exp(2 * log_scale) + origin.error_scale**2
         log_density = log_density - 0.5 * power * (np.log(variance) + origin.error**2 / variance)
     return LearntScale(np.exp(log_scale), np.exp(log_density - logsumexp(log_density)))
@@ -130,6 +137,32 @@ def backtest_of(origins: tuple[Origin, ...], *, settings: FitSettings) -> Backte
     return Backtest.joined(parts) if parts else None
 
 
+def origin_score(origin: Origin, earlier: tuple[Origin, ...], *, settings: FitSettings) -> float:
+    r"""Mean log predictive density of ln loss over the runs beyond a cut, by a forecast made from the runs seen.
+
+    The form's scale is learnt from the cuts `earlier`. Each draw is a Student-t about its own trend.
+    """
+    rng = np.random.default_rng([settings.seed, 5])
+    scale = learnt_scale(earlier, settings=settings).draw(len(origin.draws.noise_scale), rng=rng)
+    posterior = _posterior(origin.draws, origin.seen, scale, rng=rng)
+    quiet = replace(posterior, noise_scale=np.zeros_like(posterior.noise_scale))  # trend and run effect alone
+    beyond = origin.beyond
+    expected = np.log(quiet.predictive(beyond.size, beyond.tokens, rng=rng, runs=beyond.run, **beyond.covariates))
+    density = student_t.logpdf(
+        np.log(beyond.loss), NOISE_DEGREES_OF_FREEDOM, loc=expected, scale=origin.draws.noise_scale[:, np.newaxis]
+    )
+    return float(np.mean(logsumexp(density, axis=0) - np.log(len(density))))
+
+
+def _log_scale(runs: LossObservations, law_class: type[AbstractLaw]) -> Float[Array, "row"]:
+    """What the runs are cut along: ln of size, tokens or, for a law in both, their product."""
+    scale: Float[Array, "row"] = np.zeros(len(runs))
+    for variable, values in (("n", runs.size), ("d", runs.tokens)):
+        if variable in law_class.variables:
+            scale = scale + np.log(values)
+    return scale
+
+
 def _cut_is_fair(runs: LossObservations, below: Bool[Array, "row"], law_class: type[AbstractLaw]) -> bool:
     fewest = len(law_class.coefficients) + 2
     distinct = all(
@@ -150,7 +183,7 @@ def _origin(
     settings: FitSettings,
 ) -> Origin:
     seen, beyond = runs.select(below), runs.select(~below)
-    distance = np.log(beyond.size) + np.log(beyond.tokens) - cut
+    distance = _log_scale(beyond, law_class) - cut
     draws = _draws_below(seen, law_class, rows=rows, settings=settings)
     error, error_scale = _error_shown(draws, seen, beyond, settings=settings)
     return Origin(seen, beyond, distance, draws, error, error_scale)

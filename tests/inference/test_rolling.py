@@ -10,6 +10,7 @@ import pytest
 from scaling.inference.rolling import Origin, backtest_of, learnt_scale, rolling_origins
 from scaling.inference.settings import FitSettings
 from scaling.laws.chinchilla import ChinchillaLaw
+from scaling.laws.power import PowerLaw
 from scaling.observations import LossObservations
 from scaling.posterior import crps_of_draws
 
@@ -80,3 +81,21 @@ def test_crps_of_draws_is_that_of_a_normal():
     draws = rng.standard_normal((20_000, 2))
     # CRPS of N(0, 1) at z: z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi); .23370 at 0, .60244 at 1.
     assert crps_of_draws(draws, np.asarray([0.0, 1.0])) == pytest.approx([0.23370, 0.60244], abs=0.01)
+
+
+def test_a_law_in_size_alone_is_cut_along_size():
+    # Compute goes on growing with tokens where sizes do not.
+    n = np.repeat(np.geomspace(1e7, 1e9, 6), 6)
+    d = np.tile(np.geomspace(1e9, 1e11, 6), 6)
+    law = PowerLaw(l_inf=1.7, n_0=2e7, alpha=0.3)
+    rng = np.random.default_rng(0)
+    rows = LossObservations(
+        run=tuple(f"r{i}" for i in range(36)),
+        size=n,
+        tokens=d,
+        loss=law.loss(n) * np.exp(rng.normal(scale=0.002, size=36)),
+    )
+    origins = rolling_origins(rows, PowerLaw, settings=SETTINGS)
+    assert origins
+    assert all(origin.seen.size.max() < origin.beyond.size.min() for origin in origins)
+    assert np.isfinite(learnt_scale(origins, settings=SETTINGS).probability).all()
