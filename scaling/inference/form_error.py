@@ -39,7 +39,7 @@ class LawDraws(NamedTuple):
 
 @final
 class HeldError(NamedTuple):
-    """The form's error and the effects of the runs seen [draw, run], given the residuals."""
+    """The form's error and the effects of the runs seen, given the residuals; no runs where each is one row."""
 
     form_error: FormError
     run_labels: tuple[str, ...]
@@ -106,7 +106,7 @@ def hold_to_residuals(
         levels=own[:, np.newaxis, np.newaxis] * levels,
         beyond=rng.standard_normal((len(own), len(axes), 2)),
     )
-    return HeldError(form_error, tuple(str(label) for label in labels), effect)
+    return HeldError(form_error, tuple(str(label) for label in labels) if effect.shape[1] else (), effect)
 
 
 def _robust_weights(residuals: _Residuals, draws: LawDraws, own: Any) -> Any:
@@ -116,7 +116,9 @@ def _robust_weights(residuals: _Residuals, draws: LawDraws, own: Any) -> Any:
     weight = np.ones(residuals.residual.shape[1])
     for _ in range(_REWEIGHTINGS):
         steps, effect = _draw_steps(middle, weight, noise, run_scale, scale, rng=None)
-        left = middle.residual - scale * (steps @ residuals.design.T) - effect[:, residuals.run]
+        left = middle.residual - scale * (steps @ residuals.design.T)
+        if effect.shape[1]:
+            left = left - effect[:, residuals.run]
         weight = (NOISE_DEGREES_OF_FREEDOM + 1) / (NOISE_DEGREES_OF_FREEDOM + (left[0] / noise) ** 2)
     return weight
 
@@ -125,14 +127,16 @@ def _draw_steps(
     residuals: _Residuals, weight: Any, noise: Any, run_scale: Any, scale: Any, *, rng: np.random.Generator | None
 ) -> tuple[Any, Any]:
     """Steps [draw, step] and run effects [draw, run]: a draw of both, or their mean where no `rng` is given."""
+    if len(residuals.first) == len(residuals.run):
+        steps = _draw_steps_of_single_rows(residuals, weight, noise, scale, rng=rng)
+        return steps, np.zeros((len(steps), 0))
     design, first = residuals.design, residuals.first
     weighted = weight[:, np.newaxis] * design
     run_design = np.add.reduceat(weighted, first, axis=0)  # g_j
     run_weight = np.add.reduceat(weight, first)
     run_residual = np.add.reduceat(residuals.residual * weight, first, axis=1)
-    pooled = run_scale[:, np.newaxis] ** 2 / (
-        noise[:, np.newaxis] ** 2 + run_scale[:, np.newaxis] ** 2 * run_weight
-    )  # c_j
+    run_variance = run_scale[:, np.newaxis] ** 2
+    pooled = run_variance / (noise[:, np.newaxis] ** 2 + run_variance * run_weight)  # c_j
     outer = (run_design[:, :, np.newaxis] * run_design[:, np.newaxis, :]).reshape(len(first), -1)
     count = design.shape[1]
     information = (weighted.T @ design) - (pooled @ outer).reshape(-1, count, count)
@@ -147,3 +151,16 @@ def _draw_steps(
     if rng is not None:
         effect = effect + noise[:, np.newaxis] * np.sqrt(pooled) * rng.standard_normal(effect.shape)
     return steps, effect
+
+
+def _draw_steps_of_single_rows(
+    residuals: _Residuals, weight: Any, noise: Any, scale: Any, *, rng: np.random.Generator | None
+) -> Any:
+    """The same where every row is its own run: all draws share the axes of the information."""
+    weighted = weight[:, np.newaxis] * residuals.design
+    information, axes = np.linalg.eigh(weighted.T @ residuals.design)
+    precision = 1.0 + ((scale / noise) ** 2)[:, np.newaxis] * np.maximum(information, 0.0)
+    steps = (scale / noise**2)[:, np.newaxis] * (residuals.residual @ (weighted @ axes)) / precision
+    if rng is not None:
+        steps = steps + rng.standard_normal(steps.shape) / np.sqrt(precision)
+    return steps @ axes.T

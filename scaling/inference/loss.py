@@ -117,7 +117,6 @@ def with_form_error(
     if settings.discrepancy_scale:
         scale = learnt_scale(origins, settings=settings).draw(count, rng=rng)
         error = hold_to_residuals(draws, runs, scale=scale, rng=rng)
-    grouped = len(error.run_labels) < len(runs)
     return LossPosterior(
         law=draws.law,
         noise_scale=draws.noise_scale,
@@ -131,6 +130,6 @@ def with_form_error(
         ),
         size_convention=runs.size_convention,
         validation_set=runs.validation_set,
-        run_labels=error.run_labels if grouped else (),
-        run_effect=error.run_effect if grouped else None,
+        run_labels=error.run_labels,
+        run_effect=error.run_effect if error.run_labels else None,
     )

@@ -224,8 +224,8 @@ def _error_shown(
     log_loss = np.log(inside.trend(beyond.size, beyond.tokens, **beyond.covariates))
     known = {label: index for index, label in enumerate(posterior.run_labels)}
     own = np.asarray([known.get(label, -1) for label in beyond.run])
-    assert posterior.run_effect is not None
-    log_loss = log_loss + np.where(own >= 0, posterior.run_effect[:, own], 0.0)
+    if known and posterior.run_effect is not None:
+        log_loss = log_loss + np.where(own >= 0, posterior.run_effect[:, own], 0.0)
     unseen = (np.asarray(beyond.run)[:, np.newaxis] == np.asarray(beyond.run)) & (own < 0)
     # Half again of the squared scale: between a normal's variance and a Student-t(4)'s, which is twice.
     covariance = (

@@ -85,3 +85,15 @@ def test_three_walks_together_have_the_scale_asked_for_along_the_diagonal():
     error = FormError.beyond_only(axes, axis_scale(np.full(20_000, 0.01), axes), rng=rng)
     beyond = np.std(error.at(1e9 * np.exp(2.0), 1e11 * np.exp(2.0)))
     assert beyond == pytest.approx(0.01 * np.sqrt(4.0), rel=0.03)  # four e-folds of compute
+
+
+def test_single_rows_are_the_limit_of_runs_without_effects():
+    # The same rows, once as runs of two with no effect of their own, once as runs of one.
+    n, d = (np.repeat(each, 2) for each in grid(6))
+    error = 0.01 * np.sin(np.log(n)) + np.random.default_rng(3).normal(scale=0.002, size=len(n))
+    pairs = [f"run-{index}" for index in np.repeat(np.arange(36), 2)]
+    single = held(runs_with(error, n, d), draws_of(0.002)).at(n, d)
+    paired = held(runs_with(error, n, d, pairs), draws_of(0.002)).at(n, d)
+    # Monte Carlo error of a mean of 400 draws of spread .002.
+    assert single.mean(axis=0) == pytest.approx(paired.mean(axis=0), abs=5e-4)
+    assert np.std(single, axis=0) == pytest.approx(np.std(paired, axis=0), rel=0.25)
