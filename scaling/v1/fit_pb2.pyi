@@ -40,7 +40,7 @@ STALE_REASON_REFIT_FAILED: StaleReason
 STALE_REASON_REFIT_CANCELLED: StaleReason
 
 class Fit(_message.Message):
-    __slots__ = ("name", "dataset", "follow_dataset", "law", "tasks", "settings", "state", "version", "dataset_revision", "data_digest", "stale_reason", "stale_message", "operation", "error", "reference", "size_convention", "validation_set", "formula", "coefficients", "point_coefficients", "diagnostics", "findings", "fitted_tasks", "artefact_digests", "software_versions", "create_time", "end_time")
+    __slots__ = ("name", "dataset", "follow_dataset", "law", "tasks", "settings", "state", "version", "dataset_revision", "data_digest", "stale_reason", "stale_message", "operation", "error", "reference", "size_convention", "validation_set", "formula", "coefficients", "point_coefficients", "diagnostics", "findings", "fitted_tasks", "artefact_digests", "software_versions", "create_time", "end_time", "backtest")
     class CoefficientsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +96,7 @@ class Fit(_message.Message):
     SOFTWARE_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
+    BACKTEST_FIELD_NUMBER: _ClassVar[int]
     name: str
     dataset: str
     follow_dataset: bool
@@ -123,7 +124,8 @@ class Fit(_message.Message):
     software_versions: _containers.ScalarMap[str, str]
     create_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., dataset: _Optional[str] = ..., follow_dataset: bool = ..., law: _Optional[str] = ..., tasks: _Optional[_Iterable[str]] = ..., settings: _Optional[_Union[FitSettings, _Mapping]] = ..., state: _Optional[_Union[FitState, str]] = ..., version: _Optional[str] = ..., dataset_revision: _Optional[str] = ..., data_digest: _Optional[str] = ..., stale_reason: _Optional[_Union[StaleReason, str]] = ..., stale_message: _Optional[str] = ..., operation: _Optional[str] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., reference: bool = ..., size_convention: _Optional[_Union[_dataset_pb2.SizeConvention, str]] = ..., validation_set: _Optional[str] = ..., formula: _Optional[str] = ..., coefficients: _Optional[_Mapping[str, Quantiles]] = ..., point_coefficients: _Optional[_Mapping[str, float]] = ..., diagnostics: _Optional[_Union[SampleDiagnostics, _Mapping]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., fitted_tasks: _Optional[_Iterable[str]] = ..., artefact_digests: _Optional[_Mapping[str, str]] = ..., software_versions: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    backtest: _containers.RepeatedCompositeFieldContainer[BacktestSummary]
+    def __init__(self, name: _Optional[str] = ..., dataset: _Optional[str] = ..., follow_dataset: bool = ..., law: _Optional[str] = ..., tasks: _Optional[_Iterable[str]] = ..., settings: _Optional[_Union[FitSettings, _Mapping]] = ..., state: _Optional[_Union[FitState, str]] = ..., version: _Optional[str] = ..., dataset_revision: _Optional[str] = ..., data_digest: _Optional[str] = ..., stale_reason: _Optional[_Union[StaleReason, str]] = ..., stale_message: _Optional[str] = ..., operation: _Optional[str] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., reference: bool = ..., size_convention: _Optional[_Union[_dataset_pb2.SizeConvention, str]] = ..., validation_set: _Optional[str] = ..., formula: _Optional[str] = ..., coefficients: _Optional[_Mapping[str, Quantiles]] = ..., point_coefficients: _Optional[_Mapping[str, float]] = ..., diagnostics: _Optional[_Union[SampleDiagnostics, _Mapping]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., fitted_tasks: _Optional[_Iterable[str]] = ..., artefact_digests: _Optional[_Mapping[str, str]] = ..., software_versions: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., backtest: _Optional[_Iterable[_Union[BacktestSummary, _Mapping]]] = ...) -> None: ...
 
 class FitSettings(_message.Message):
     __slots__ = ("seed", "chain_count", "warmup_count", "draw_count", "target_acceptance", "max_r_hat", "min_effective_sample_size", "max_divergence_count", "discrepancy_scale")
@@ -170,6 +172,28 @@ class SampleDiagnostics(_message.Message):
     divergence_count: int
     min_energy_fraction: float
     def __init__(self, max_r_hat: _Optional[float] = ..., min_bulk_effective_sample_size: _Optional[float] = ..., min_tail_effective_sample_size: _Optional[float] = ..., divergence_count: _Optional[int] = ..., min_energy_fraction: _Optional[float] = ...) -> None: ...
+
+class BacktestSummary(_message.Message):
+    __slots__ = ("factor_above", "factor_at_most", "forecast_count", "mean_relative_error", "relative_bias", "cover", "mean_relative_width", "interval_score", "crps_nats_per_token")
+    FACTOR_ABOVE_FIELD_NUMBER: _ClassVar[int]
+    FACTOR_AT_MOST_FIELD_NUMBER: _ClassVar[int]
+    FORECAST_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MEAN_RELATIVE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    RELATIVE_BIAS_FIELD_NUMBER: _ClassVar[int]
+    COVER_FIELD_NUMBER: _ClassVar[int]
+    MEAN_RELATIVE_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_SCORE_FIELD_NUMBER: _ClassVar[int]
+    CRPS_NATS_PER_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    factor_above: float
+    factor_at_most: float
+    forecast_count: int
+    mean_relative_error: float
+    relative_bias: float
+    cover: float
+    mean_relative_width: float
+    interval_score: float
+    crps_nats_per_token: float
+    def __init__(self, factor_above: _Optional[float] = ..., factor_at_most: _Optional[float] = ..., forecast_count: _Optional[int] = ..., mean_relative_error: _Optional[float] = ..., relative_bias: _Optional[float] = ..., cover: _Optional[float] = ..., mean_relative_width: _Optional[float] = ..., interval_score: _Optional[float] = ..., crps_nats_per_token: _Optional[float] = ...) -> None: ...
 
 class Finding(_message.Message):
     __slots__ = ("code", "message")
