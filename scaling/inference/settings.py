@@ -15,7 +15,8 @@ class FitSettings(BaseModel):
     - `target_acceptance`: of the step size of NUTS, which draws where trajectories of fixed length miss the gate.
     - `max_r_hat`, `min_ess`, `max_divergences`, `min_energy`: the gate; a posterior that fails it is not served.
       ESS is the smaller of bulk and tail over all coordinates; the energy is the lowest BFMI of the chains.
-    - `discrepancy_scale`: error of the law's form on log loss per square root of an e-fold beyond the data.
+    - `discrepancy_scale`: prior median of the error of the law's form on log loss, per square root of an e-fold of
+      compute beyond the data; its size is learnt from rolling origins. 0 leaves it out, and the back-test with it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

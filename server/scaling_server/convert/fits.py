@@ -157,6 +157,18 @@ def _add_document(proto: fit_pb2.Fit, document: FitDocument) -> None:
                 min_energy_fraction=document.diagnostics.min_energy,
             )
         )
+    for scored in document.backtest:
+        proto.backtest.add(
+            factor_above=scored.factor_above,
+            factor_at_most=scored.factor_at_most,
+            forecast_count=scored.forecasts,
+            mean_relative_error=scored.mean_relative_error,
+            relative_bias=scored.bias,
+            cover=scored.cover,
+            mean_relative_width=scored.mean_width,
+            interval_score=scored.interval_score,
+            crps_nats_per_token=scored.crps,
+        )
     for finding in document.findings:
         proto.findings.add(code=finding.code.value, message=finding.message)
     proto.fitted_tasks.extend(sorted(document.scores))
