@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+from benchmarks._calibration_ladders import ladder_table
 from benchmarks._calibration_laws import LEVEL, LawCalibration, Ranked, calibrate
+from benchmarks._calibration_links import link_tables
 from benchmarks._report import ReportTable, machine, print_tables
 from scaling.laws import law_classes
 
-PARTS = ("laws",)
+PARTS = ("laws", "ladders", "links")
 COUNT = 256
 HEAD = """# Calibration
 
@@ -37,6 +39,10 @@ def tables(
     found: list[ReportTable] = []
     if "laws" in parts:
         found += law_tables([_calibrated(name, count=count, kept=kept) for name in laws or law_classes()])
+    if "ladders" in parts:
+        found.append(ladder_table(count=count // 2))
+    if "links" in parts:
+        found += link_tables(count=count // 2, control_count=count // 4)
     return found
 
 
@@ -148,7 +154,7 @@ def _gates(calibrations: Sequence[LawCalibration]) -> ReportTable:
         (
             "One observation a run; priors stated at the ladder's geometric middle and 3 nats; Student-t noise whose "
             "scale comes from its prior. Not finite: draws of the priors without a loss at some run, drawn again.",
-            "Gate: R-hat at most 1.02, 198 effective draws, no divergences, of 4 x 300; HMC, then HMC with trajectories "
+            "Gate: R-hat at most 1.02, 198 effective draws, no divergence, of 4 x 300; HMC, then HMC with trajectories "
             "four times as long (`by longer`). NUTS, on which a single fit falls back, takes too long here.",
             "A gate is a function of the data and the seed alone: the ranks of what it passes are uniform still, and "
             "what it does not pass is not tested. Where it passes fewer than half of the first 64, no more are fitted; "
