@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-import numpy as np
-from jaxtyping import Float
+from collections.abc import Sequence
 
-from scaling._pytree import Array
+import numpy as np
+
 from scaling.inference.nuts import WhitenedSample
+from scaling.inference.prior_sensitivity import describe_shift
 from scaling.laws import AbstractLaw
-from scaling.observations import LossObservations
-from scaling.posterior import Finding, FindingCode, LossPosterior
+from scaling.posterior import AnswerName, Finding, FindingCode, PriorShift, WidenedPrior
 from scaling.prior_specs import LogitNormal, LogNormal, Normal
 
-_OUTLIER_SCALES = 8.0  # of the noise: Student-t with 4 degrees of freedom goes beyond once in 800 rows
 _MOST_RELIANCE = 1.0  # spread from the data alone over the spread of the prior
 
 
-def loss_findings(
-    posterior: LossPosterior, sample: WhitenedSample, law_class: type[AbstractLaw], runs: LossObservations
-) -> list[Finding]:
-    """Rows that the law does not explain, and coordinates that rest on their prior."""
-    found = []
-    every = posterior.law[..., np.newaxis].log_loss(runs.size, runs.tokens, **runs.covariates)
-    median: Float[Array, "row"] = np.median(every, axis=0)
-    scale = np.median(np.hypot(posterior.noise_scale, posterior.run_scale))
-    far = np.flatnonzero(np.abs(np.log(runs.loss) - median) > _OUTLIER_SCALES * scale)
-    if len(far):
-        rows = "; ".join(
-            f"row {row + 1} (run {runs.run[row]!r}, loss {runs.loss[row]:.4g}, law {np.exp(median[row]):.4g})"
-            for row in far[:10]
-        )
-        found.append(
-            Finding(
-                code=FindingCode.OUTLIER_ROWS,
-                message=f"{len(far)} of {len(runs)} rows lie more than {_OUTLIER_SCALES:.0f} noise scales from the law "
-                f"and hardly move it: {rows}. Check them.",
-            )
-        )
+def floor_findings(sample: WhitenedSample, law_class: type[AbstractLaw], shifts: Sequence[PriorShift]) -> list[Finding]:
+    """Whether the floor rests on its prior; `shifts` say what becomes of the answers when that prior is wider."""
     reliance = _reliance_on_prior(sample, law_class).get("floor_share", 0.0)
-    if reliance > _MOST_RELIANCE:
-        found.append(
-            Finding(
-                code=FindingCode.FLOOR_NOT_IDENTIFIED,
-                message="The irreducible loss is not identified by these runs: without its prior it would be "
-                f"{'unbounded' if np.isinf(reliance) else f'{reliance:.1f} times as wide as the prior'}. Answers close "
-                "to the floor rest on the prior; runs at larger scale would tell.",
-            )
+    if not reliance > _MOST_RELIANCE:
+        return []
+    alone = "unbounded" if np.isinf(reliance) else f"{reliance:.1f} times as wide as the prior"
+    moved = [each for each in shifts if each.prior is WidenedPrior.FLOOR]
+    floor = next((each for each in moved if each.answer.name is AnswerName.FLOOR), None)
+    stated = "" if floor is None else f" (E = {floor.median:.3g}, 90 % interval {floor.low:.3g} to {floor.high:.3g})"
+    wider = f" When that prior is made twice as wide, {'; '.join(map(describe_shift, moved))}." if moved else ""
+    return [
+        Finding(
+            code=FindingCode.FLOOR_NOT_IDENTIFIED,
+            message=f"The irreducible loss E is not identified by these runs{stated}: without its prior it would be "
+            f"{alone}.{wider} Answers close to the floor rest on the prior; runs at larger scale would tell.",
         )
-    return found
+    ]
 
 
 def _reliance_on_prior(sample: WhitenedSample, law_class: type[AbstractLaw]) -> dict[str, float]:

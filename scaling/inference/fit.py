@@ -102,6 +102,8 @@ def _fit_law(
         diagnostics=fitted.diagnostics,
         findings=fitted.findings,
         backtest=backtest.by_factor() if backtest is not None else (),
+        leverage=fitted.evidence.leverage,
+        prior_sensitivity=fitted.evidence.prior_sensitivity,
         sample_stats={
             "diverging": sample.diverging,
             "energy": sample.energy,
@@ -114,6 +116,7 @@ def _fit_law(
             "size": loss.size,
             "tokens": loss.tokens,
             "loss": loss.loss,
+            "outlier_probability": fitted.evidence.outlier_probability,
             **loss.covariates,
         },
     )

@@ -7,6 +7,7 @@ exponents fall back on their priors, and intervals of real larger runs cover les
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -19,6 +20,7 @@ from scaling.posterior import (
     NOISE_DEGREES_OF_FREEDOM,
     Axis,
     FormError,
+    LossPosterior,
     axis_places,
     form_axes,
     knot_weights,
@@ -65,6 +67,11 @@ def axis_scale(scale: Float[Array, "..."], axes: tuple[Axis, ...]) -> Float[Arra
     return scale / np.sqrt(2.0) if together else scale
 
 
+def scale_of_all(form: FormError) -> Float[Array, "draw"]:
+    """Draws of $s$ of all axes together: inverse of `axis_scale`."""
+    return form.scale / axis_scale(np.ones(()), form.axes)
+
+
 def growth_beyond(axes: tuple[Axis, ...], runs: LossObservations) -> Float[Array, "row"]:
     """Standard deviation of the form's error that is due to distance beyond the data, for s = 1."""
     variance = np.zeros(len(runs))
@@ -84,17 +91,7 @@ def hold_to_residuals(
     the effect of run $j$. The weights are found at the median draw. `scale` is $s$ of all axes together.
     """
     axes = form_axes(type(draws.law), runs.size, runs.tokens, draws.law.needed_covariates(runs.covariates))
-    labels, run = np.unique(np.asarray(runs.run), return_inverse=True)
-    order = np.argsort(run, kind="stable")
-    places = axis_places(axes, runs.size, runs.tokens, runs.covariates)
-    design = [knot_weights(place, axis) @ walk_steps(axis) for place, axis in zip(places, axes, strict=True)]
-    expected = draws.law[..., np.newaxis].log_loss(runs.size, runs.tokens, **runs.covariates)
-    residuals = _Residuals(
-        residual=(np.log(runs.loss) - expected)[:, order],
-        design=np.concatenate(design, axis=1)[order],
-        run=run[order],
-        first=np.searchsorted(run[order], np.arange(len(labels))),
-    )
+    labels, _, residuals = _residuals(draws.law, runs, axes)
     own = axis_scale(np.asarray(scale), axes)
     weight = _robust_weights(residuals, draws, own)
     steps, effect = _draw_steps(residuals, weight, draws.noise_scale, draws.run_scale, own, rng=rng)
@@ -106,7 +103,69 @@ def hold_to_residuals(
         levels=own[:, np.newaxis, np.newaxis] * levels,
         beyond=rng.standard_normal((len(own), len(axes), 2)),
     )
-    return HeldError(form_error, tuple(str(label) for label in labels) if effect.shape[1] else (), effect)
+    return HeldError(form_error, labels if effect.shape[1] else (), effect)
+
+
+def mean_error_without(
+    laws: AbstractLaw,
+    posterior: LossPosterior,
+    runs: LossObservations,
+    *,
+    left_out: Sequence[str | None],
+    n: float,
+    d: float,
+    covariates: Mapping[str, Array],
+) -> Float[Array, "fit"]:
+    """Expected error of the form at one point beyond the data, given each of `laws` [fit] and all runs but one.
+
+    `left_out` names the run, None where none is. Noise, run effects and the scale of the form's error are at the
+    posterior's medians; the rows' weights are those about the first law, the axes those of all runs.
+    """
+    form = posterior.form_error
+    if not form.axes:
+        return np.zeros(len(left_out))
+    _, order, residuals = _residuals(laws, runs, form.axes)
+    noise, run_scale, own = (
+        np.median(values, keepdims=True) for values in (posterior.noise_scale, posterior.run_scale, form.scale)
+    )
+    middle = LawDraws(laws, noise, run_scale)
+    shares = _robust_weights(residuals._replace(residual=residuals.residual[:1]), middle, own)
+    at = axis_places(form.axes, np.asarray([n]), np.asarray([d]), covariates)
+    effect = np.concatenate(
+        [knot_weights(place, axis) @ walk_steps(axis) for place, axis in zip(at, form.axes, strict=True)], axis=1
+    )[0]
+    labels = np.asarray(runs.run)[order]
+    found = []
+    for index, label in enumerate(left_out):
+        kept = np.ones(len(labels), dtype=bool) if label is None else labels != label
+        first = np.flatnonzero(np.diff(residuals.run[kept], prepend=-1))
+        without = _Residuals(
+            residual=residuals.residual[index : index + 1, kept],
+            design=residuals.design[kept],
+            run=np.repeat(np.arange(len(first)), np.diff(first, append=int(kept.sum()))),
+            first=first,
+        )
+        steps, _ = _draw_steps(without, shares[kept], noise, run_scale, own, rng=None)
+        found.append(float(own[0] * (steps[0] @ effect)))
+    return np.asarray(found)
+
+
+def _residuals(
+    laws: AbstractLaw, runs: LossObservations, axes: tuple[Axis, ...]
+) -> tuple[tuple[str, ...], Int[Array, "row"], _Residuals]:
+    """The runs' labels, the order of the rows by run, and the residuals in it."""
+    labels, run = np.unique(np.asarray(runs.run), return_inverse=True)
+    order = np.argsort(run, kind="stable")
+    places = axis_places(axes, runs.size, runs.tokens, runs.covariates)
+    design = [knot_weights(place, axis) @ walk_steps(axis) for place, axis in zip(places, axes, strict=True)]
+    expected = laws[..., np.newaxis].log_loss(runs.size, runs.tokens, **runs.covariates)
+    residuals = _Residuals(
+        residual=(np.log(runs.loss) - expected)[:, order],
+        design=np.concatenate(design, axis=1)[order],
+        run=run[order],
+        first=np.searchsorted(run[order], np.arange(len(labels))),
+    )
+    return tuple(str(label) for label in labels), order, residuals
 
 
 def _robust_weights(residuals: _Residuals, draws: LawDraws, own: Any) -> Any:

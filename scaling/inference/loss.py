@@ -10,8 +10,10 @@ import numpy as np
 
 from scaling.errors import FitFailed
 from scaling.inference._numerics import float64
-from scaling.inference.findings import loss_findings
+from scaling.inference.evidence import Evidence, gather_evidence
+from scaling.inference.findings import floor_findings
 from scaling.inference.form_error import HeldError, LawDraws, hold_to_residuals
+from scaling.inference.leverage import Sampled
 from scaling.inference.loss_program import (
     find_counted_mode,
     law_draws,
@@ -39,6 +41,7 @@ class LossFit:
     - `posterior`: all kept draws, chain after chain; `sample`: the same in unconstrained coordinates, by chain.
     - `point`: the point estimate, absent where it failed (a finding says why).
     - `origins`: the cuts at which larger runs were forecast from smaller ones; none where there are too few.
+    - `evidence`: which rows are outliers, and which runs and priors the answers rest on.
     """
 
     posterior: LossPosterior
@@ -48,6 +51,7 @@ class LossFit:
     findings: tuple[Finding, ...]
     origins: tuple[Origin, ...]
     settings: FitSettings
+    evidence: Evidence
 
     @property
     def backtest(self) -> Backtest | None:
@@ -75,7 +79,7 @@ def fit_loss(
     require_enough(runs, law_class)
     law_class.checked_covariates(runs.covariates)
     data = loss_data(runs)
-    findings = [Finding(code=FindingCode.DATA_QUALITY, message=str(warning)) for warning in noticed(runs)]
+    findings = [Finding.of_warning(warning) for warning in noticed(runs)]
     progress(ProgressEvent("point estimate", 0, 1))
     try:
         point: PointEstimate | None = point_estimate(law_class, data)
@@ -91,15 +95,17 @@ def fit_loss(
         sample, diagnostics = sample_until_converged(
             loss_potential(law_class), data, mode, settings=settings, progress=progress
         )
-    draws = law_draws(law_class, data, sample.draws.reshape(-1, sample.draws.shape[-1]))
+    positions = sample.draws.reshape(-1, sample.draws.shape[-1])
+    draws = law_draws(law_class, data, positions)
     if correlation is not None:
         draws = correlation.split(draws, rng=rng)
     origins: tuple[Origin, ...] = ()
     if settings.discrepancy_scale:
         origins = rolling_origins(runs, law_class, settings=settings, progress=progress)
     posterior = with_form_error(draws, runs, origins, settings=settings, rng=rng)
-    findings.extend(loss_findings(posterior, sample, law_class, runs))
-    return LossFit(posterior, sample, diagnostics, point, tuple(findings), origins, settings)
+    evidence = gather_evidence(Sampled(law_class, runs, data, mode, positions, posterior), rng=rng, progress=progress)
+    findings += [*evidence.findings, *floor_findings(sample, law_class, evidence.prior_sensitivity)]
+    return LossFit(posterior, sample, diagnostics, point, tuple(findings), origins, settings, evidence)
 
 
 def with_form_error(

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import logsumexp
 from scipy.stats import t as student_t
 
 from scaling._pytree import Array
-from scaling.errors import FitFailed
 from scaling.inference._numerics import bucket_size, float64
 from scaling.inference.form_error import LawDraws, growth_beyond, hold_to_residuals
 from scaling.inference.loss_program import find_counted_mode, law_draws, loss_data, loss_potential, loss_starts
-from scaling.inference.nuts import Mode, Potential, sample_whitened
+from scaling.inference.nuts import sample_whitened
 from scaling.inference.progress import Progress, ProgressEvent, silent
+from scaling.inference.proposals import FEWEST_EFFECTIVE, weighted_proposals
 from scaling.inference.settings import FitSettings
 from scaling.laws import AbstractLaw
-from scaling.models.loss import LossData
 from scaling.observations import LossObservations
 from scaling.posterior import NOISE_DEGREES_OF_FREEDOM, Backtest, Hull, LossPosterior, crps_of_draws
 
 _CUTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # quantiles of compute
 _FEWEST_BEYOND = 2
-_PROPOSALS = 4000
-_PROPOSAL_DEGREES_OF_FREEDOM = 6.0
 _KEPT = 400
-_FEWEST_EFFECTIVE = 200.0  # of the proposals: below, the cut is sampled by NUTS
 _MOST_EVIDENCE = 2.0  # independent errors that all cuts together count for: their rows are nested on both sides
 _LOG_SCALE_SPREAD = 0.4  # prior of ln s: what real data sets of one kind differ by
 
@@ -245,33 +238,11 @@ def _draws_below(seen: LossObservations, law_class: type[AbstractLaw], *, rows: 
         potential = loss_potential(law_class)
         data = loss_data(seen, rows=rows)
         mode, data, correlation = find_counted_mode(law_class, data, seen, loss_starts(law_class, data), rng=rng)
-        kept, effective = _weighted_proposals(potential, data, mode, rng=rng)
-        if effective < _FEWEST_EFFECTIVE:
+        proposals = weighted_proposals(potential, data, mode, rng=rng)
+        kept = proposals.resampled(_KEPT, rng=rng)
+        if proposals.effective_size < FEWEST_EFFECTIVE:
             short = settings.model_copy(update={"draws": _KEPT // settings.chains})
             sample = sample_whitened(potential, data, mode, settings=short, progress=silent).draws
             kept = sample.reshape(-1, sample.shape[-1])
     draws = law_draws(law_class, data, kept)
     return draws if correlation is None else correlation.split(draws, rng=rng)
-
-
-@cache
-def _density_program(potential: Potential) -> Any:
-    return jax.jit(jax.vmap(potential, in_axes=(0, None)))
-
-
-def _weighted_proposals(
-    potential: Potential, data: LossData, mode: Mode, *, rng: np.random.Generator
-) -> tuple[Float[Array, "draw dim"], float]:
-    """Draws resampled from multivariate-t proposals about the mode, and Kish's effective number of the proposals."""
-    size = len(mode.position)
-    degrees = _PROPOSAL_DEGREES_OF_FREEDOM
-    white = rng.standard_normal((_PROPOSALS, size)) / np.sqrt(rng.chisquare(degrees, size=(_PROPOSALS, 1)) / degrees)
-    proposals = mode.position + white @ mode.scale.T
-    log_proposal = -0.5 * (degrees + size) * np.log1p((white**2).sum(axis=1) / degrees)
-    log_weight = -np.asarray(_density_program(potential)(jnp.asarray(proposals), data)) - log_proposal
-    log_weight = np.where(np.isfinite(log_weight), log_weight, -np.inf)
-    if not np.isfinite(log_weight).any():
-        raise FitFailed("The posterior density is not finite around its mode. Check losses, sizes and tokens.")
-    weight = np.exp(log_weight - logsumexp(log_weight))
-    kept = rng.choice(_PROPOSALS, size=_KEPT, p=weight)
-    return proposals[kept], float(1.0 / np.sum(weight**2))

@@ -3,6 +3,7 @@
 from scaling.posterior._annealing import SMALLEST_CURVE_NOISE, WARM_POWER, AnnealingPosterior, KnownCurve
 from scaling.posterior._backtest import FACTOR_BOUNDS, Backtest, BacktestSummary, crps_of_draws
 from scaling.posterior._curve import CurvePosterior
+from scaling.posterior._evidence import Answer, AnswerName, AnswerShift, PriorShift, RunLeverage, WidenedPrior
 from scaling.posterior._fit import QUERY_DRAWS, Finding, FindingCode, Fit, SampleDiagnostics
 from scaling.posterior._form_error import KNOTS, Axis, FormError, axis_places, form_axes, knot_weights, walk_steps
 from scaling.posterior._hull import Hull
@@ -18,6 +19,9 @@ __all__ = [
     "SMALLEST_CURVE_NOISE",
     "WARM_POWER",
     "AnnealingPosterior",
+    "Answer",
+    "AnswerName",
+    "AnswerShift",
     "Axis",
     "Backtest",
     "BacktestSummary",
@@ -30,10 +34,13 @@ __all__ = [
     "KnownCurve",
     "LossPosterior",
     "OnsetPlace",
+    "PriorShift",
+    "RunLeverage",
     "SampleDiagnostics",
     "ScorePosterior",
     "ShapeDraws",
     "Verdict",
+    "WidenedPrior",
     "axis_places",
     "crps_of_draws",
     "form_axes",

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from scaling._pytree import Array
 from scaling.errors import NotFound, Unanswerable
 from scaling.posterior._backtest import BacktestSummary
+from scaling.posterior._evidence import PriorShift, RunLeverage
 from scaling.posterior._loss import LossPosterior
 from scaling.posterior._score import ScorePosterior
+
+if TYPE_CHECKING:
+    from scaling.observations import DataWarning
 
 QUERY_DRAWS = 1000
 
@@ -30,16 +34,34 @@ class FindingCode(StrEnum):
     DATA_QUALITY = "data_quality"
     SCORE_NOT_FITTED = "score_not_fitted"
     ANNEALING_NOT_IDENTIFIED = "annealing_not_identified"
+    INFLUENTIAL_RUN = "influential_run"
+    PRIOR_SENSITIVE = "prior_sensitive"
 
 
 @final
 class Finding(BaseModel):
-    """One thing found about the data or the fit, with what to do about it."""
+    """One thing found about the data or the fit, with what to do about it.
+
+    `reason` is a stable name for programs: what was noticed about the data (a `DataReason`), else the code's value.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     code: FindingCode
     message: str
+    reason: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_reason(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("reason"):
+            return {**given, "reason": str(given.get("code", ""))}
+        return given
+
+    @classmethod
+    def of_warning(cls, warning: DataWarning) -> Self:
+        """What was noticed about the data."""
+        return cls(code=FindingCode.DATA_QUALITY, message=str(warning), reason=warning.reason.value)
 
 
 @final
@@ -70,9 +92,12 @@ class Fit:
     - `point`: coefficients of the point estimate; absent where it failed (a finding says why).
     - `diagnostics`: of the law's sample; absent for published fits, which are one draw without noise.
     - `sample_stats`: the law's sampler's own record, arrays [chain, draw] by ArviZ's names.
-    - `observed`: the rows the law was fitted to (`run`, `size`, `tokens`, `loss`), for figures and checks.
+    - `observed`: the rows the law was fitted to (`run`, `size`, `tokens`, `loss`), for figures and checks, and the
+      `outlier_probability` of each.
     - `backtest`: forecasts of the larger runs from the smaller ones, scored by extrapolation factor; empty where there
       were too few runs.
+    - `leverage`: how the answers move without one run, the runs that move them most first.
+    - `prior_sensitivity`: how the answers move under wider priors.
     - `data_digest`: SHA-256 of the observations; empty for published fits.
     - `provenance`: versions, seed, settings, seconds, sources; JSON values only.
     """
@@ -85,6 +110,8 @@ class Fit:
     diagnostics: SampleDiagnostics | None = None
     findings: tuple[Finding, ...] = ()
     backtest: tuple[BacktestSummary, ...] = ()
+    leverage: tuple[RunLeverage, ...] = ()
+    prior_sensitivity: tuple[PriorShift, ...] = ()
     sample_stats: Mapping[str, Array] = field(default_factory=dict)
     observed: Mapping[str, Array] = field(default_factory=dict)
     data_digest: str = ""

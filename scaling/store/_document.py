@@ -24,6 +24,8 @@ from scaling.posterior import (
     FormError,
     Hull,
     LossPosterior,
+    PriorShift,
+    RunLeverage,
     SampleDiagnostics,
     ScorePosterior,
 )
@@ -77,6 +79,8 @@ class FitDocument(BaseModel):
     diagnostics: SampleDiagnostics | None
     findings: tuple[Finding, ...]
     backtest: tuple[BacktestSummary, ...]
+    leverage: tuple[RunLeverage, ...] = ()
+    prior_sensitivity: tuple[PriorShift, ...] = ()
     data_digest: str
     provenance: Mapping[str, Any]
     draws: Artefact
@@ -148,6 +152,8 @@ def read_fit(folder: Path) -> Fit:
         diagnostics=document.diagnostics,
         findings=document.findings,
         backtest=document.backtest,
+        leverage=document.leverage,
+        prior_sensitivity=document.prior_sensitivity,
         data_digest=document.data_digest,
         provenance=document.provenance,
     )
@@ -205,6 +211,8 @@ def _write_parts(fit: Fit, staging: Path) -> FitDocument:
         diagnostics=fit.diagnostics,
         findings=fit.findings,
         backtest=fit.backtest,
+        leverage=fit.leverage,
+        prior_sensitivity=fit.prior_sensitivity,
         data_digest=fit.data_digest,
         provenance=fit.provenance,
         draws=_artefact(staging / _LOSS_DRAWS),

@@ -109,7 +109,7 @@ def test_progress_reports_phases_in_order():
         observations(TRUTH, *grid(), noise=0.003, rng=np.random.default_rng(7)), ChinchillaLaw, progress=events.append
     )
     phases = list(dict.fromkeys(event.phase for event in events))
-    assert phases == ["point estimate", "warm-up", "draws", "diagnostics", "rolling origins"]
+    assert phases == ["point estimate", "warm-up", "draws", "diagnostics", "rolling origins", "leverage"]
     judged = next(event for event in events if event.phase == "diagnostics")
     assert judged.max_r_hat is not None
 
