@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +46,13 @@ PointsFile = Annotated[
     str | None,
     typer.Option("--points", help='JSON list of {"size": ..., "tokens": ...}; - reads stdin.', show_default=False),
 ]
+RunLabel = Annotated[
+    str | None,
+    typer.Option("--run", help="Run of the fit that is trained on: its own effect is kept.", show_default=False),
+]
+LawAlone = Annotated[
+    bool, typer.Option("--law-alone", help="Leave out the error of the law's form: what a parameter posterior says.")
+]
 
 
 @app.command()
@@ -57,6 +65,8 @@ def predict(
     covariates: Covariates = None,
     tasks: TaskKeys = None,
     levels: LevelsText = "0.05,0.5,0.95",
+    run: RunLabel = None,
+    law_alone: LawAlone = False,
     store: Store = None,
     plot: Plot = None,
     as_json: Json = False,
@@ -70,10 +80,17 @@ def predict(
 
     chosen = read_levels(levels)
     fit = open_fit(name, store)
+    if law_alone:
+        fit = replace(fit, loss=fit.loss.law_alone())
+        note("The law alone: these intervals take its form to be right, and hold less often the farther they reach.")
+    if run is not None and run not in fit.loss.run_labels:
+        known = ", ".join(fit.loss.run_labels[:10]) or "none (every row was its own run)"
+        raise NotFound(f"The fit {fit.name!r} has no run {run!r} to continue. Its runs with checkpoints: {known}.")
     named = [spec.name for spec in fit.loss.law.covariates]
     sizes, counts, others = _points(size, tokens, points, covariates=named)
     others |= read_covariates(covariates, count=len(sizes))
-    loss = forecast_loss(fit, sizes, counts, levels=chosen, covariates=others)
+    continued = () if run is None else (run,) * len(sizes)
+    loss = forecast_loss(fit, sizes, counts, levels=chosen, covariates=others, runs=continued)
     scores = [forecast_score(fit, task, sizes, counts, levels=chosen, covariates=others) for task in tasks or ()]
     if plot is not None:
         from scaling.figures import draw_loss_law, draw_score_against_loss

@@ -127,3 +127,30 @@ def test_plans_take_covariates_too(scaling, tmp_path):
     )
     assert drawn.code == 0
     assert (tmp_path / "law.png").stat().st_size > 10_000
+
+
+def test_the_law_alone_is_narrower_and_says_what_it_leaves_out(scaling):
+    words = ("predict", "ladder-cpu", "--size", "10M", "--tokens", "200M", "--json")
+    full, alone = scaling(*words), scaling(*words, "--law-alone")
+    widths = []
+    for outcome in (full, alone):
+        assert outcome.code == 0, outcome.err
+        low, _, high = json.loads(outcome.out)["loss"][0]["trend_loss_nats_per_token"]
+        widths.append(high - low)
+    assert widths[1] < widths[0]
+    assert "take its form to be right" in alone.err
+    assert "take its form" not in full.err
+
+
+def test_a_run_that_was_seen_is_continued_and_another_is_refused(scaling):
+    words = ("predict", "ladder-cpu", "--size", "393856", "--tokens", "10M", "--json", "--run")
+    widths = {}
+    for label in ("d128-s0-1200", None):
+        outcome = scaling(*words, label) if label else scaling(*words[:-1])
+        assert outcome.code == 0, outcome.err
+        low, _, high = json.loads(outcome.out)["loss"][0]["run_loss_nats_per_token"]
+        widths[label] = high - low
+    assert widths["d128-s0-1200"] < widths[None]
+    refused = scaling(*words, "mine")
+    assert refused.code == 2
+    assert "no run 'mine' to continue" in refused.err
