@@ -1,11 +1,15 @@
 """Loss curves under schedules nobody has run: error, cover and width of forecasts on Luo et al.'s curves.
 
 Per size (25M, 100M, 400M): fit a cosine of 24,000 steps, a constant rate of 24,000 and one two-stage schedule; forecast
-six others, two of them three times as long. The law, its priors and the error processes were settled on the
-three schedules fitted (leaving one of them out, and early steps against late ones) and on published figures of other
-data. Two parts, the error that a warm-up leaves and the one that grows beyond the steps fitted, were added after the
-held-out scores of two sizes had been seen once; their scales come from the fitted schedules alone. The same settings
-serve all sizes. A second table forecasts the end of the same runs from their first part.
+six others, two of them three times as long. The same settings serve all sizes. A further table forecasts the end of
+the same runs from their first part.
+
+What was seen of the six before the settings stood: their errors, early in the exploration; and, before the error that
+a warm-up leaves and the one that grows beyond the steps fitted (REACH_ERROR) were added, the scores of 25M and most of
+100M. The walk of the response beyond the annealing fitted was added because scores of all sizes showed bands too narrow
+there (a cosine three times as long, a deeper second stage). That it is needed was thus learnt from the six; its scale
+is not: its prior continues the error process of the model, the rest comes from leaving out schedules among those
+fitted. No constant was fitted to the six, but they are no blind test.
 
 Run: python -m benchmarks.annealed_curves
 """
@@ -36,6 +40,7 @@ HELD_OUT = ("constant_72000", "cosine_72000", "wsd_20000_24000", "wsdld_20000_24
 PUBLISHED = {"25M": (0.110, 0.41), "100M": (0.142, 0.58), "400M": (0.168, 0.99)}
 PEAK, FINAL, WARMUP = 3e-4, 3e-5, 2160
 _ROWS_AT_ONCE = 200
+_SHARES = (0.3, 0.5, 0.7)  # of each run's steps fitted for the forecast of its own end
 
 
 def schedule(name: str) -> Schedule:
@@ -97,6 +102,7 @@ def without_form_error(posterior: AnnealingPosterior, runs: Sequence[CurveRun]) 
         "trend_error": nothing,
         "response_error": nothing,
         "warm_error": nothing,
+        "response_growth": nothing,
         "run_scale": nothing,
         "noise_scale": np.full(len(posterior), float(np.std(residual))),
     }
@@ -134,8 +140,9 @@ def unseen_schedules() -> ReportTable:
         rows,
         (
             "Error and worst: mean over the six schedules of each one's mean and worst relative error, as published "
-            "(Luo et al. 2025: .110 / .142 / .168 and .41 / .58 / .99). Independent noise: the median law with white "
-            "noise of the residuals' size, the negative control.",
+            "(Luo et al. 2025: .110 / .142 / .168 and .41 / .58 / .99: their worst is the mean of each schedule's, not "
+            "the worst of all). Independent noise: the median law with white noise of the residuals' size, the "
+            "negative control.",
         ),
     )
 
@@ -152,10 +159,36 @@ def by_schedule() -> ReportTable:
     )
 
 
+def schedules_left_out() -> ReportTable:
+    rows = []
+    for size in SIZES:
+        made = fitted(size)[0]
+        low, middle, high = np.quantile(made.posterior.error["response_growth"], (0.05, 0.5, 0.95))
+        for each in made.growth.held_out:
+            best = made.growth.scales[np.argmax(each.log_likelihood)]
+            gain = each.log_likelihood.max()
+            rows.append(
+                (
+                    size,
+                    ", ".join(each.names),
+                    *(f"{value:.2f}" for value in each.beyond),
+                    f"{each.effective:.0f}",
+                    f"{best:.3f} ({gain:.1f} nats)",
+                    f"{middle:.3f} [{low:.3f}, {high:.3f}]",
+                )
+            )
+    return ReportTable(
+        "Error of the response beyond the annealing fitted, from schedules left out (multi_power)",
+        ("size", "left out", "deeper", "older", "effective draws", "likeliest s (over none)", "s learnt [90 %]"),
+        rows,
+        ("s: share of the response per square root of an e-fold of depth or age. Deeper, older: e-folds.",),
+    )
+
+
 def early_training() -> ReportTable:
     rows = []
     for size in SIZES:
-        for share in (0.3, 0.5, 0.7):
+        for share in _SHARES:
             made, _ = fitted(size, share)
             for name in FITTED:
                 run = measured_run(size, name)
@@ -196,7 +229,7 @@ def _means(scores: Sequence[Score]) -> tuple[str, ...]:
 
 
 def tables() -> list[ReportTable]:
-    return [unseen_schedules(), by_schedule(), early_training()]
+    return [by_schedule(), schedules_left_out(), unseen_schedules(), early_training()]
 
 
 def main() -> None:

@@ -191,8 +191,8 @@ def _report(
         )
         if forecast.beyond_calibrated:
             note(
-                f"{forecast.schedule}: longer than the runs fitted, where the bands are not calibrated: on real runs "
-                "three times as long they were too narrow for slow decays."
+                f"{forecast.schedule}: {', '.join(forecast.beyond)}. The bands widen there, but are not calibrated: "
+                "fit a run that goes as far, if only from a checkpoint."
             )
     if comparison is not None:
         for schedule, probability in comparison.lowest_probability.items():
@@ -209,4 +209,5 @@ def _document(forecast: ScheduleForecast) -> dict[str, Any]:
         "run_loss_nats_per_token": forecast.run_quantiles.T,
         "checkpoint_loss_nats_per_token": forecast.checkpoint_quantiles.T,
         "beyond_calibrated": forecast.beyond_calibrated,
+        "beyond": list(forecast.beyond),
     }

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, final
+from typing import final
 
-import jax.numpy as jnp
 import numpy as np
-from numpyro.distributions import biject_to
-from numpyro.infer.util import potential_energy
 
-from scaling._pytree import field_values
-from scaling.curves import AbstractCurveLaw, CurveReference
+from scaling.curves import AbstractCurveLaw
 from scaling.curves.runs import CurveRun, without_shared_trunks, without_warmup
 from scaling.errors import FitFailed, NotEnoughRuns
 from scaling.inference._numerics import float64
 from scaling.inference.annealing_data import curve_data, known_curve
 from scaling.inference.annealing_findings import curve_findings
-from scaling.inference.annealing_point import (
-    CurvePointEstimate,
-    curve_coordinates,
-    curve_point_estimate,
-    prior_centre,
-)
+from scaling.inference.annealing_point import CurvePointEstimate, curve_point_estimate, prior_centre
+from scaling.inference.annealing_program import curve_posterior, curve_potential
+from scaling.inference.annealing_transfer import LearntGrowth, learnt_growth
 from scaling.inference.diagnostics import diagnose, gate_failures, require_convergence
 from scaling.inference.nuts import Mode, WhitenedSample, find_mode, sample_whitened
 from scaling.inference.progress import Progress, ProgressEvent, silent
 from scaling.inference.settings import FitSettings
-from scaling.models.annealing import ERROR_PRIORS, CurveData, curve_model
+from scaling.models.annealing import ERROR_PRIORS, CurveData
 from scaling.posterior import AnnealingPosterior, Finding, FindingCode, SampleDiagnostics
-from scaling.priors import distribution
 
 # Curves: 80 gradients a draw at .95, 10 at .85, without divergences either way once whitened by a pilot.
 CURVE_SETTINGS = FitSettings(draws=500, target_acceptance=0.85, max_divergences=5)
@@ -43,13 +34,17 @@ _FEWEST_ROWS = 12  # summaries: more than the coefficients of a law and its erro
 @final
 @dataclass(frozen=True)
 class CurveFit:
-    """A curve law's posterior with the evidence for it; `point` is absent where it failed (a finding says why)."""
+    """A curve law's posterior with the evidence for it.
+
+    - `point`: absent where it failed (a finding says why). `growth`: what leaving schedules out taught.
+    """
 
     law_class: type[AbstractCurveLaw]
     posterior: AnnealingPosterior
     sample: WhitenedSample
     diagnostics: SampleDiagnostics
     point: CurvePointEstimate | None
+    growth: LearntGrowth
     findings: tuple[Finding, ...]
 
 
@@ -64,7 +59,8 @@ def fit_curves(
 
     Rows of the warm-up and rows that two runs share are left out, and a finding says so. The sample is whitened twice:
     by the curvature at the mode, then by the covariance of a pilot of 200 draws a chain, because scales that the data
-    hardly bound are far from normal at their mode.
+    hardly bound are far from normal at their mode. How far the response may err beyond the schedules fitted is learnt
+    by leaving each of them out (`annealing_transfer`).
 
     Raises `NotEnoughRuns` for too few rows, `FitFailed` where a sample four times as long misses the gate too.
     """
@@ -87,9 +83,15 @@ def fit_curves(
     progress(ProgressEvent("point estimate", 1, 1))
     with float64():
         sample, diagnostics = _sampled(law_class, data, settings=settings, progress=progress)
-        posterior = _posterior(law_class, sample, data, curves, used)
+        flat = sample.draws.reshape(-1, sample.draws.shape[-1])
+        growth = learnt_growth(
+            law_class, data, curves, used, start=flat.mean(axis=0), seed=settings.seed, progress=progress
+        )
+        drawn = growth.draw(len(flat), rng=np.random.default_rng([settings.seed, 6]))
+        last_step = max(int(run.step[-1]) for run in used)
+        posterior = curve_posterior(law_class, flat, data, curves, last_step=last_step, response_growth=drawn)
     findings.extend(curve_findings(law_class, sample, used))
-    return CurveFit(law_class, posterior, sample, diagnostics, point, tuple(findings))
+    return CurveFit(law_class, posterior, sample, diagnostics, point, growth, tuple(findings))
 
 
 def _prepared(runs: Sequence[CurveRun]) -> tuple[list[CurveRun], list[Finding]]:
@@ -115,21 +117,10 @@ def _prepared(runs: Sequence[CurveRun]) -> tuple[list[CurveRun], list[Finding]]:
     return used, findings
 
 
-@cache
-def _potential(law_class: type[AbstractCurveLaw]) -> Callable[[Any, Any], Any]:
-    names = [*law_class.priors, *ERROR_PRIORS]
-
-    def potential(position: Any, data: CurveData) -> Any:
-        sites = {name: position[index] for index, name in enumerate(names)}
-        return potential_energy(curve_model, (law_class, data), {}, sites)
-
-    return potential
-
-
 def _sampled(
     law_class: type[AbstractCurveLaw], data: CurveData, *, settings: FitSettings, progress: Progress
 ) -> tuple[WhitenedSample, SampleDiagnostics]:
-    potential = _potential(law_class)
+    potential = curve_potential(law_class)
     centre = prior_centre([*law_class.priors.values(), *ERROR_PRIORS.values()])
     rng = np.random.default_rng(0)
     starts = centre + 0.3 * np.vstack([0 * centre, rng.standard_normal((2, len(centre)))])
@@ -150,25 +141,3 @@ def _sampled(
             break
     require_convergence(diagnostics, settings)
     return sample.every(attempt.draws // settings.draws), diagnostics
-
-
-def _posterior(
-    law_class: type[AbstractCurveLaw], sample: WhitenedSample, data: CurveData, curves: Any, runs: Sequence[CurveRun]
-) -> AnnealingPosterior:
-    flat = jnp.asarray(sample.draws.reshape(-1, sample.draws.shape[-1]))
-    after = len(law_class.priors)
-    coordinates = {name: np.asarray(value) for name, value in curve_coordinates(law_class, flat).items()}
-    reference = CurveReference(
-        *(float(value) for value in (data.reference_area, data.reference_rate, data.reference_loss))
-    )
-    law = law_class.from_reference(coordinates, reference)
-    return AnnealingPosterior(
-        law=type(law)(**{name: np.asarray(value) for name, value in field_values(law).items()}),
-        error={
-            name: np.asarray(biject_to(distribution(spec).support)(flat[:, after + index]))
-            for index, (name, spec) in enumerate(ERROR_PRIORS.items())
-        },
-        peak_rate=reference.rate,
-        last_step=max(int(run.step[-1]) for run in runs),
-        runs=curves,
-    )

@@ -28,7 +28,7 @@ def curve_findings(
         and isinstance(spec, Normal | LogNormal | LogitNormal)
         and np.std(flat[:, index]) > _RESTS_ON_PRIOR * spec.scale
     ]
-    different = _different_schedules(runs)
+    different = len(by_schedule(runs))
     annealed = sum(bool(np.any(run.schedule.drops()[: run.step[-1] + 1] > 0)) for run in runs)
     found = []
     if not annealed:
@@ -59,13 +59,19 @@ def curve_findings(
     return found
 
 
-def _different_schedules(runs: Sequence[CurveRun]) -> int:
+def by_schedule(runs: Sequence[CurveRun]) -> list[tuple[str, ...]]:
+    """Names of the runs of each schedule; runs whose rates agree as far as both go are of one."""
     paths: list[np.ndarray] = []
+    names: list[tuple[str, ...]] = []
     for run in runs:
         path = run.schedule.rates[: run.step[-1] + 1]
-        if not any(_agree(path, other) for other in paths):
+        same = next((index for index, other in enumerate(paths) if _agree(path, other)), None)
+        if same is None:
             paths.append(path)
-    return len(paths)
+            names.append((run.name,))
+        else:
+            names[same] = (*names[same], run.name)
+    return names
 
 
 def _agree(first: np.ndarray, second: np.ndarray) -> bool:

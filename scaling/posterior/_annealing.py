@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -11,11 +11,12 @@ from jaxtyping import Float
 
 from scaling._pytree import Array
 from scaling.curves import AbstractCurveLaw, CurveNodes
+from scaling.curves.reach import AnnealingReach
 
 SMALLEST_CURVE_NOISE = 2e-5  # of ln L: the fourth decimal of a loss near 3, to which logs are rounded
 WARM_POWER = 3  # of warm-up steps over steps: how fast the error that the warm-up leaves dies away
-# Of ln L per square root of an e-fold of steps beyond those fitted, on top of the processes: the root mean square by
-# which fits of the first third and half of Luo et al.'s constant-rate runs of 24,000 steps missed the rest.
+# Of ln L per square root of an e-fold of steps beyond those fitted, on top of the processes: a rounded estimate of how
+# far fits of the first third and half of Luo et al.'s constant-rate runs of 24,000 steps missed the rest.
 REACH_ERROR = 0.0025
 _NOISE_DEGREES_OF_FREEDOM = 4  # of single checkpoints: their spikes are heavier than a normal's tail
 _JITTER = 1e-12  # of a variance, added where a covariance is factored
@@ -43,19 +44,21 @@ class AnnealingPosterior:
 
     - `law`: coefficients with a draw axis.
     - `error`: `trend_error` $\tau$, `response_error` $\delta$, `warm_error` $\kappa$, `run_scale`, `length` $\ell$
-      (e-folds of steps), `noise_scale` $\sigma$ at the peak rate, each [draw].
+      (e-folds of steps), `noise_scale` $\sigma$ at the peak rate, `response_growth` s, each [draw].
     - `peak_rate`: learning rate that $\sigma$ refers to. `last_step`: of the runs fitted.
-    - `runs`: those fitted, by name.
+    - `reach`: how deep and how old the annealing of the runs fitted is. `runs`: those fitted, by name.
 
     Beyond `last_step` nothing has shown that the error returns to zero: there the Ornstein-Uhlenbeck processes go on as
     the Brownian motion that they are at short range, with $2 / \ell$ of variance an e-fold, and the law itself may
-    err by `REACH_ERROR` per square root of an e-fold.
+    err by `REACH_ERROR` per square root of an e-fold. Where annealing is deeper or older than `reach`, the response
+    errs by a further walk: by the share s of itself per square root of an e-fold, in depth and in age.
     """
 
     law: AbstractCurveLaw
     error: Mapping[str, Float[Array, "draw"]]
     peak_rate: float
     last_step: int
+    reach: AnnealingReach
     runs: Mapping[str, KnownCurve]
 
     def __len__(self) -> int:
@@ -64,7 +67,7 @@ class AnnealingPosterior:
     def every(self, step: int) -> AnnealingPosterior:
         """The posterior with one draw kept of `step`."""
         error = {name: values[::step] for name, values in self.error.items()}
-        return AnnealingPosterior(self.law[::step], error, self.peak_rate, self.last_step, self.runs)
+        return replace(self, law=self.law[::step], error=error)
 
     def log_law(self, nodes: CurveNodes) -> Float[Array, "draw row"]:
         """ln of the law's loss."""
@@ -92,7 +95,7 @@ class AnnealingPosterior:
             steps_since=_joined(known.nodes.steps_since, nodes.steps_since, fill=1.0),
         )
         steps = np.concatenate([known.log_step, log_step])
-        mean, covariance = self.log_law(both), self._covariance(both, steps)
+        mean, covariance = self.log_law(both), self.covariance(both, steps)
         noise = (self.error["noise_scale"][:, None] * known.relative_rate) ** 2 * known.noise_share
         seen = covariance[:, :count, :count] + _diagonal(noise + SMALLEST_CURVE_NOISE**2)
         gain = np.linalg.solve(seen, covariance[:, :count, count:]).transpose(0, 2, 1)
@@ -111,9 +114,10 @@ class AnnealingPosterior:
     def _new_run(
         self, nodes: CurveNodes, log_step: Float[Array, "row"]
     ) -> tuple[Float[Array, "draw row"], Float[Array, "draw row row"]]:
-        return self.log_law(nodes), _factor(self._covariance(nodes, log_step))
+        return self.log_law(nodes), _factor(self.covariance(nodes, log_step))
 
-    def _covariance(self, nodes: CurveNodes, log_step: Float[Array, "row"]) -> Float[Array, "draw row row"]:
+    def covariance(self, nodes: CurveNodes, log_step: Float[Array, "row"]) -> Float[Array, "draw row row"]:
+        """Of ln loss along one new run given the law: seed and the error of the law's form, no checkpoint noise."""
         law = self.law[..., np.newaxis]
         trend, response = law.trend(nodes), law.response(nodes)
         loss = trend - response
@@ -122,11 +126,15 @@ class AnnealingPosterior:
         length = self.error["length"][:, None, None]
         shape = np.exp(-np.abs(inside[:, None] - inside) / length) + 2.0 * np.minimum(beyond[:, None], beyond) / length
         amplitude = _outer((trend - law.l_inf) / loss * self.error["trend_error"][:, None])
-        amplitude = amplitude + _outer(response / loss * self.error["response_error"][:, None])
+        responded = response / loss
+        amplitude = amplitude + _outer(responded * self.error["response_error"][:, None])
         warm = nodes.warm**WARM_POWER
         amplitude = amplitude + _outer(self.error["warm_error"][:, None] * warm)
         reach = REACH_ERROR**2 * np.minimum(beyond[:, None], beyond)
-        covariance: Any = self.error["run_scale"][:, None, None] ** 2 + amplitude * shape + reach
+        further = self.reach.beyond(nodes)
+        walk = np.minimum(further[:, :, None], further[:, None, :]).sum(axis=0)
+        growth = _outer(responded * self.error["response_growth"][:, None]) * walk
+        covariance: Any = self.error["run_scale"][:, None, None] ** 2 + amplitude * shape + reach + growth
         return covariance
 
 

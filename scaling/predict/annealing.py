@@ -10,16 +10,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from scaling._pytree import Array
-from scaling.curves import Schedule, nodes_at
+from scaling.curves import CurveNodes, Schedule, nodes_at
 from scaling.errors import InvalidInput, NotFound
 from scaling.posterior import AnnealingPosterior
 from scaling.predict.loss import DEFAULT_LEVELS, require_levels, sorted_quantiles
 
 _DRAWS = 500  # kept of the posterior: quantiles at 5 % to within a tenth of the band
 _MOST_ROWS = 250  # forecast jointly; more are asked for in parts
-# Times the last step fitted: on real runs three times as long 90 % bands held .99 to 1 of the points under a constant
-# rate, but .2 to .4 under a cosine (benchmarks/annealed_curves.py).
-CALIBRATED_REACH = 1.0
+_SAME_REACH = 0.1  # e-folds of steps, depth or age that are no extrapolation
 
 
 @final
@@ -30,7 +28,8 @@ class ScheduleForecast:
     - `step` [row]: optimiser steps. `levels` [level]: of the quantiles.
     - `run_quantiles` [level row]: loss of the run without checkpoint noise: law, seed, error of the law's form.
     - `checkpoint_quantiles` [level row]: loss that a single checkpoint would show.
-    - `beyond_calibrated`: longer than the runs fitted; the bands are known to be too narrow there for slow decays.
+    - `beyond`: in what the schedule goes beyond the runs fitted, empty where in nothing; bands are not calibrated
+      there.
     """
 
     schedule: str
@@ -38,7 +37,12 @@ class ScheduleForecast:
     levels: tuple[float, ...]
     run_quantiles: Float[Array, "level row"]
     checkpoint_quantiles: Float[Array, "level row"]
-    beyond_calibrated: bool
+    beyond: tuple[str, ...]
+
+    @property
+    def beyond_calibrated(self) -> bool:
+        """Whether the schedule goes beyond the runs fitted in anything."""
+        return bool(self.beyond)
 
 
 @final
@@ -88,8 +92,21 @@ def forecast_curve(
         levels=tuple(levels),
         run_quantiles=np.exp(sorted_quantiles(run, levels)),
         checkpoint_quantiles=np.exp(sorted_quantiles(checkpoint, levels)),
-        beyond_calibrated=bool(step.max() > CALIBRATED_REACH * posterior.last_step),
+        beyond=_beyond(posterior, nodes, step),
     )
+
+
+def _beyond(posterior: AnnealingPosterior, nodes: CurveNodes, step: Int[Array, "row"]) -> tuple[str, ...]:
+    deeper, older = posterior.reach.beyond(nodes).max(axis=1)
+    longer = np.log(step.max() / posterior.last_step)
+    said = []
+    if longer > _SAME_REACH:
+        said.append(f"{np.exp(longer):.2g} times as long as the longest run fitted")
+    if deeper > _SAME_REACH:
+        said.append(f"its falls of the learning rate are {np.exp(deeper):.2g} times as deep as any fitted")
+    if older > _SAME_REACH:
+        said.append(f"it anneals {np.exp(older):.2g} times as long as any fitted")
+    return tuple(said)
 
 
 def compare_schedules(
