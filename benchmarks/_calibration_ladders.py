@@ -28,7 +28,7 @@ SETTINGS = FitSettings(draws=300, min_ess=200.0, max_r_hat=1.02)
 RUN_EFFECTS = (0.003, 0.01)  # standard deviations on log loss
 CORRELATION = 0.7  # of neighbouring checkpoints
 BEYOND, RATIO = 0.97, 20.0
-_MOST_ROWS = 256  # one bucket's: longer ladders need a program of their own
+_MOST_ROWS = 128  # so that ladders fill two buckets of rows
 
 
 @final
@@ -168,7 +168,7 @@ def ladder_table(*, count: int) -> ReportTable:
         ("rows taken as", "runs", "ladders passed", "ln N*", "loss at 10x", "median width", "3 Monte Carlo errors"),
         rows,
         (
-            "Chinchilla's law from its priors; ladders of 3 to 8 runs of 10 to 40 checkpoints (at most 256 rows), run "
+            "Chinchilla's law from its priors; ladders of 3 to 8 runs of 10 to 40 checkpoints (at most 128 rows), run "
             "effects of standard deviation .3 to 1 % on log loss, checkpoints' noise of .1 to .4 % that correlates at "
             ".7 between neighbours. Intervals of the law alone, without the error of the form that a forecast adds. "
             "The truth is no draw of the model: its likelihood for checkpoints is composite, so that cover is measured "

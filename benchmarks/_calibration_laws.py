@@ -53,6 +53,11 @@ class Design:
         return Reference(n=n, d=d, loss=3.0, covariates=middle)
 
 
+def small(p_value: float) -> str:
+    """A p-value as a cell: the exact ones have 12 digits behind the point."""
+    return f"{p_value:.0e}" if p_value >= 1e-12 else "< 1e-12"
+
+
 def design_of(law_class: type[AbstractLaw]) -> Design:
     """The ladder that this law is tested on: one for laws of one variable, grids for those of more."""
     if len(law_class.axis_names()) == 1:

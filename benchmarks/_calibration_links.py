@@ -9,6 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
+from benchmarks._calibration_laws import small
 from benchmarks._report import ReportTable
 from scaling.calibration import RankUniformity, family_p_value, narrowed, rank_uniformity, ranks_of_truths
 from scaling.inference.score import ScoreSettings, fit_score, score_rows
@@ -209,16 +210,16 @@ def link_tables(*, count: int, control_count: int, seed: int = 0) -> list[Report
                 f"{each.p_value:.3f}",
                 f"{each.cover_90:.2f}",
                 f"{each.spread:.2f}",
-                f"{narrow.p_value:.0e}" if narrow else "",
-                f"{independent.p_value:.0e}" if independent else "",
+                small(narrow.p_value) if narrow else "",
+                small(independent.p_value) if independent else "",
             )
         )
     rows.append(
-        ("P(shape)", count - own.unreliable, f"{own.shape_p_value:.3f}", "", "", "", f"{spoilt.shape_p_value:.0e}")
+        ("P(shape)", count - own.unreliable, f"{own.shape_p_value:.3f}", "", "", "", small(spoilt.shape_p_value))
     )
     values = [[each.p_value for each in part.values()] for part in (own.own, own.narrow, spoilt.own)]
     values[0].append(own.shape_p_value)
-    together = [f"{family_p_value(part):.3g}" for part in values]
+    together = [small(family_p_value(part)) for part in values]
     rows.append(("**all together**", "", together[0], "", "", together[1], together[2]))
     return [
         ReportTable(

@@ -10,18 +10,19 @@ from __future__ import annotations
 import argparse
 import pickle
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from benchmarks._calibration_ladders import ladder_table
-from benchmarks._calibration_laws import LEVEL, LawCalibration, Ranked, calibrate
+from benchmarks._calibration_laws import LEVEL, LawCalibration, Ranked, calibrate, small
 from benchmarks._calibration_links import link_tables
 from benchmarks._report import ReportTable, machine, print_tables
 from scaling.laws import law_classes
 
 PARTS = ("laws", "ladders", "links")
 COUNT = 256
+T = TypeVar("T")
 HEAD = """# Calibration
 
 Truths are drawn from each law's own priors, data from the truths, posteriors from the data: the rank of a truth among
@@ -35,22 +36,26 @@ spoilt ones shows nothing.
 def tables(
     parts: Sequence[str] = PARTS, *, count: int = COUNT, laws: Sequence[str] = (), kept: Path | None = None
 ) -> list[ReportTable]:
-    """The tables of these parts; a law whose outcome is among the `kept` is not fitted again."""
+    """The tables of these parts; what is among the `kept` outcomes is not computed again."""
     found: list[ReportTable] = []
     if "laws" in parts:
-        found += law_tables([_calibrated(name, count=count, kept=kept) for name in laws or law_classes()])
+        outcomes = {
+            name: _outcome(name, lambda name=name: _told(calibrate(law_classes()[name], count=count)), kept)
+            for name in laws or law_classes()
+        }
+        found += law_tables(list(outcomes.values()))
     if "ladders" in parts:
-        found.append(ladder_table(count=count // 2))
+        found += _outcome("ladders", lambda: [ladder_table(count=count // 2)], kept)
     if "links" in parts:
-        found += link_tables(count=count // 2, control_count=count // 4)
+        found += _outcome("links", lambda: link_tables(count=count // 2, control_count=count // 4), kept)
     return found
 
 
-def _calibrated(name: str, *, count: int, kept: Path | None) -> LawCalibration:
+def _outcome(name: str, compute: Callable[[], T], kept: Path | None) -> T:
     place = kept / f"{name}.pickle" if kept else None
     if place and place.exists():
-        return cast("LawCalibration", pickle.loads(place.read_bytes()))
-    outcome = _told(calibrate(law_classes()[name], count=count))
+        return cast("T", pickle.loads(place.read_bytes()))
+    outcome = compute()
     if place:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(pickle.dumps(outcome))
@@ -99,6 +104,7 @@ def _verdicts(calibrations: Sequence[LawCalibration], level: float) -> ReportTab
             "ln N* at 97 % of the lowest loss seen (ln D*, ln C* where the law speaks of these).",
             "p: the smallest of the quantities' p-values times their number. A law fails below .05 / "
             f"{len(calibrations)} = {level:.4f}: once in twenty runs of this table would any exact one.",
+            *_left_out(calibrations),
             "Narrowed: every draw moved 30 % of the way to the posterior's mean, on the real line. Wrong noise: 64 "
             "more data sets whose noise correlates at .9 between neighbouring rows, fitted as independent. In both "
             "columns: p, and how many quantities fail by themselves. These must be rejected.",
@@ -106,11 +112,16 @@ def _verdicts(calibrations: Sequence[LawCalibration], level: float) -> ReportTab
     )
 
 
+def _left_out(calibrations: Sequence[LawCalibration]) -> list[str]:
+    missing = sorted(set(law_classes()) - {each.law for each in calibrations})
+    return [f"Laws that this run left out: {', '.join(missing)}."] if missing else []
+
+
 def _control(ranked: Ranked | None, level: float) -> str:
     if ranked is None:
         return ""
     words = "rejected" if ranked.p_value < level else "**NOT REJECTED**"
-    return f"{words}: {ranked.p_value:.0e}, {ranked.rejected()} of {len(ranked.quantities)}"
+    return f"{words}: {small(ranked.p_value)}, {ranked.rejected()} of {len(ranked.quantities)}"
 
 
 def _spreads(calibrations: Sequence[LawCalibration]) -> ReportTable:
