@@ -192,7 +192,7 @@ def _report(
         if forecast.beyond_calibrated:
             note(
                 f"{forecast.schedule}: {', '.join(forecast.beyond)}. The bands widen there, but are not calibrated: "
-                "90 % bands of real cosines three times as long held .3 to .5 of the points. Fit a run that goes as far."
+                "90 % bands of real cosines three times as long held .3 to .5 of the points. Fit such a run too."
             )
     if comparison is not None:
         for schedule, probability in comparison.lowest_probability.items():

@@ -17,8 +17,8 @@ from scaling.predict.loss import DEFAULT_LEVELS, require_levels, sorted_quantile
 
 _DRAWS = 500  # kept of the posterior: quantiles at 5 % to within a tenth of the band
 _MOST_ROWS = 250  # forecast jointly; more are asked for in parts
-# Beyond the runs fitted, 90 % bands of a constant rate or a deeper second stage held .87 to 1 of the points of real runs,
-# those of a cosine three times as long .28 to .48 (benchmarks/annealed_curves.py).
+# Beyond the runs fitted, 90 % bands of a constant rate or a deeper second stage held .87 to 1 of the points of real
+# runs, those of a cosine three times as long .28 to .48 (benchmarks/annealed_curves.py).
 _SAME_REACH = 0.1  # e-folds of steps, depth or age that are no extrapolation
 
 

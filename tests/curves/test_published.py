@@ -27,6 +27,7 @@ HELD_OUT = {
 
 # Mean over the six schedules of each one's mean and worst error, per cent, as the released table has them (PredE,
 # WorstE); .005 of a per cent is what its last digit leaves open.
+@pytest.mark.slow  # some 5 CPU-seconds a size
 @pytest.mark.skipif(not MEASURED.is_dir(), reason="no measured curves (SCALING_DATA)")
 @pytest.mark.parametrize(
     ("size", "mean", "worst"), [("25M", 0.110, 0.409), ("100M", 0.142, 0.583), ("400M", 0.168, 0.995)]
