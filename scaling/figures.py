@@ -20,7 +20,7 @@ from scaling.emergence import AbstractPath, ComputeOptimal
 from scaling.errors import InvalidInput, StoreUnavailable, Unanswerable
 from scaling.observations import LossObservations, ScoreObservations
 from scaling.plan import split
-from scaling.posterior import Fit, LossPosterior
+from scaling.posterior import FACTOR_BOUNDS, Backtest, Fit, LossPosterior
 from scaling.predict.annealing import ScheduleForecast
 from scaling.predict.emergence import forecast_emergence
 from scaling.predict.loss import forecast_loss, sorted_quantiles
@@ -178,6 +178,32 @@ def draw_frontier(estimate: FrontierEstimate, runs: LossObservations, out: Path)
     right.set_title(f"{estimate.estimator}", fontsize=10)
     for axes in (left, right):
         _legend(axes)
+    _save(figure, out)
+
+
+def draw_backtest(test: Backtest, out: Path, *, along: str = "compute") -> None:
+    """Held-out losses over their forecasts, with 90 % intervals, against how far beyond the runs fitted they lie."""
+    figure = _figure(out)
+    axes = figure.subplots()
+    # Neighbours at one factor would hide each other: a row's interval is drawn a little beside.
+    places = test.factor * np.exp(0.02 * np.linspace(-1.0, 1.0, len(test)))
+    for held, colour, label in ((True, _INK, "held"), (False, _MARK, "missed")):
+        rows = test.held == held
+        if rows.any():
+            axes.vlines(
+                places[rows], (test.low / test.median)[rows], (test.high / test.median)[rows], color=_BAND, lw=1.0
+            )
+            axes.plot(places[rows], (test.observed / test.median)[rows], "o", color=colour, ms=4, label=label, zorder=3)
+    axes.axhline(1.0, color=_QUIET, lw=0.8)
+    for bound in FACTOR_BOUNDS:
+        axes.axvline(bound, color=_QUIET, ls=":", lw=0.8)
+    axes.set(xscale="log", xlabel=f"{along} over the largest fitted", ylabel="observed loss / forecast")
+    axes.set_title(
+        f"{len(test)} forecasts: mean relative error {100 * test.mean_relative_error:.2f} %, "
+        f"90 % intervals hold {100 * test.cover:.0f} %",
+        fontsize=10,
+    )
+    _legend(axes)
     _save(figure, out)
 
 

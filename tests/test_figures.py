@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from scaling.emergence import FixedRatio
 from scaling.errors import InvalidInput, StoreUnavailable, Unanswerable
 from scaling.estimators import IsoflopSettings, isoflop_frontier
-from scaling.figures import draw_emergence, draw_frontier, draw_loss_law, draw_score_against_loss
+from scaling.figures import draw_backtest, draw_emergence, draw_frontier, draw_loss_law, draw_score_against_loss
 from scaling.laws import law_class
 from scaling.observations import ScoreObservations
 from scaling.posterior import Fit, FormError, Hull, LossPosterior
 from scaling.units import SizeConvention
 from tests.estimators.designs import isoflop_runs
 from tests.posterior.test_score import posterior as score_posterior
+from tests.test_backtest import by_hand
 from tests.test_emergence import posterior as loss_posterior
 
 EMERGED = {"threshold": 999, "flat": 1, "p_emerged": 0.97, "eta": 3.3}
@@ -120,6 +121,16 @@ def test_what_cannot_be_drawn_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match="cannot be written"):
         draw_loss_law(a_fit(), tmp_path / "file" / "law.png")
+
+
+def test_the_back_test_figure_holds_every_forecast_and_marks_those_that_missed(tmp_path, drawn):
+    test = by_hand()
+    draw_backtest(test, tmp_path / "test.png")
+    axes = drawn[0].axes[0]
+    points = {line.get_label(): line.get_ydata() for line in axes.lines if line.get_label() in ("held", "missed")}
+    assert points["held"] == pytest.approx([1.0])
+    assert points["missed"] == pytest.approx([1.1])
+    assert axes.get_xscale() == "log"
 
 
 def test_the_frontier_figure_stars_the_minima_and_draws_the_power_law_through_them(tmp_path, drawn):

@@ -18,6 +18,7 @@ _ORDER = (
     "predict",
     "emerge",
     "plan",
+    "backtest",
     "compare",
     "frontier",
     "curve",

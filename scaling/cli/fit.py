@@ -6,10 +6,11 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scaling.cli._fit_report import report_fit
 from scaling.cli._options import (
     BytesPerToken,
     ColumnsText,
@@ -21,18 +22,13 @@ from scaling.cli._options import (
     TaskKeys,
     Unit,
     ValidationSet,
-    fit_facts,
     read_by_task,
     store_root,
 )
 from scaling.cli._output import (
     keep_programs,
     note,
-    number_interval,
     progress_on_stderr,
-    write_json,
-    write_line,
-    write_table,
 )
 from scaling.errors import AlreadyExists, StoreUnavailable
 from scaling.laws import DEFAULT_LAW
@@ -44,6 +40,7 @@ from scaling.observations.selection import after_early_training
 if TYPE_CHECKING:
     from scaling.observations._tables import RawTable
     from scaling.posterior import Fit
+    from scaling.store import FitStore
 
 app = typer.Typer()
 
@@ -96,15 +93,9 @@ def fit(
     Example: scaling fit runs.csv --scores scores.csv --name my-fit
     """
     from scaling.laws import law_class
-    from scaling.store import FitStore
-    from scaling.store._folder import require_name
 
     needed = tuple(spec.name for spec in law_class(law).covariates)
-    require_name(name)
-    place = FitStore(store_root(store))
-    if name in place.names() and not replace_existing:  # before the work, not after it
-        raise AlreadyExists(f"There is a fit {name!r} in {place.root} already. Choose another name, or give --replace.")
-    _require_writable(place.root)
+    place = _place_for(name, store, replace_existing=replace_existing)
     reading = Reading(
         columns=parse_columns(columns, covariates=needed) if columns else None,
         size_convention=size_convention,
@@ -117,13 +108,8 @@ def fit(
         metrics=metrics,
         covariates=needed,
     )
-    losses = losses_from_table(LossObservations, _table(runs), reading)
-    if drop_first:
-        losses = replace(losses.select(after_early_training(losses, share=drop_first)), warnings=losses.warnings)
-    scored = None
-    if scores is not None:
-        score_reading = replace(reading, columns=parse_columns(score_columns) if score_columns else reading.columns)
-        scored = scores_from_table(ScoreObservations, _table(scores), score_reading)
+    losses = _losses(runs, reading, drop_first=drop_first)
+    scored = None if scores is None else _scores(scores, reading, columns=score_columns)
     for warning in (*noticed(losses), *(scored.warnings if scored else ())):
         note(f"Warning: {warning}")
     made = _fitted(losses, scored, name=name, law=law, tasks=tasks, seed=seed)
@@ -133,7 +119,32 @@ def fit(
         from scaling.figures import draw_loss_law
 
         draw_loss_law(made, plot)
-    _report(made, as_json=as_json)
+    report_fit(made, as_json=as_json)
+
+
+def _place_for(name: str, store: Path | None, *, replace_existing: bool) -> FitStore:
+    """Where the fit will be stored; what would keep it from being stored is raised before the work, not after it."""
+    from scaling.store import FitStore
+    from scaling.store._folder import require_name
+
+    require_name(name)
+    place = FitStore(store_root(store))
+    if name in place.names() and not replace_existing:
+        raise AlreadyExists(f"There is a fit {name!r} in {place.root} already. Choose another name, or give --replace.")
+    _require_writable(place.root)
+    return place
+
+
+def _losses(path: str, reading: Reading, *, drop_first: float) -> LossObservations:
+    losses = losses_from_table(LossObservations, _table(path), reading)
+    if not drop_first:
+        return losses
+    return replace(losses.select(after_early_training(losses, share=drop_first)), warnings=losses.warnings)
+
+
+def _scores(path: str, reading: Reading, *, columns: str | None) -> ScoreObservations:
+    own = replace(reading, columns=parse_columns(columns) if columns else reading.columns)
+    return scores_from_table(ScoreObservations, _table(path), own)
 
 
 def _require_writable(root: Path) -> None:
@@ -158,7 +169,7 @@ def _fitted(
 ) -> Fit:
     from scaling.inference.fit import fit as fit_observations
     from scaling.inference.settings import FitSettings
-    from scaling.posterior import Finding, FindingCode
+    from scaling.posterior import Finding
 
     keep_programs()
     with progress_on_stderr() as progress:
@@ -170,56 +181,6 @@ def _fitted(
         made,
         findings=(
             *made.findings,
-            *(Finding(code=FindingCode.DATA_QUALITY, message=str(warning)) for warning in of_scores),
+            *(Finding.of_warning(warning) for warning in of_scores),
         ),
     )
-
-
-def _report(made: Fit, *, as_json: bool) -> None:
-    import numpy as np
-
-    from scaling.posterior import FindingCode
-
-    coefficients = {
-        name: np.quantile(values, (0.05, 0.5, 0.95)) for name, values in made.loss.law.to_coefficients().items()
-    }
-    diagnostics = made.diagnostics.model_dump() if made.diagnostics else None
-    if as_json:
-        document: dict[str, Any] = {
-            "fit": fit_facts(made),
-            "levels": [0.05, 0.5, 0.95],
-            "coefficients": coefficients,
-            "diagnostics": diagnostics,
-            "tasks": {
-                task: {"verdict": str(score.verdict), "emerged_probability": score.p_emerged}
-                for task, score in made.scores.items()
-            },
-            "findings": [finding.model_dump(mode="json") for finding in made.findings],
-        }
-        write_json(document)
-        return
-    specs = {spec.name: spec for spec in made.loss.law.coefficients}
-    rows = [
-        (f"{name} ({specs[name].meaning})", specs[name].unit, _significant(values))
-        for name, values in coefficients.items()
-    ]
-    write_table(f"{made.name}: {made.loss.law.formula}", ("coefficient", "unit", "median [90 % interval]"), rows)
-    if diagnostics:
-        write_line(
-            f"R-hat {diagnostics['max_r_hat']:.4f}, bulk ESS {diagnostics['min_bulk_ess']:.0f}, "
-            f"divergences {diagnostics['divergences']}."
-        )
-    if made.scores:
-        rows = [
-            (task, str(score.verdict).replace("_", " "), number_interval([score.p_emerged], digits=2))
-            for task, score in made.scores.items()
-        ]
-        write_table("Tasks", ("task", "verdict", "P(emerged)"), rows)
-    for finding in made.findings:
-        if finding.code is not FindingCode.DATA_QUALITY:  # said before the fit
-            note(f"Finding: {finding.message}")
-
-
-def _significant(values: Any) -> str:
-    low, middle, high = (f"{float(value):.5g}" for value in values)
-    return f"{middle} [{low}, {high}]"

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scaling.cli._backtest import write_backtest
+from scaling.cli._fit_report import evidence_facts
 from scaling.cli._options import FitName, Json, Store, fit_facts, open_fit, store_root
 from scaling.cli._output import keep_programs, note, progress_on_stderr, write_json, write_line, write_table
 from scaling.errors import CorruptStore, NotFound
@@ -59,6 +61,7 @@ def show(name: FitName, store: Store = None, as_json: Json = False) -> None:
                 "diagnostics": fit.diagnostics.model_dump() if fit.diagnostics else None,
                 "tasks": sorted(fit.scores),
                 "findings": [finding.model_dump(mode="json") for finding in fit.findings],
+                **evidence_facts(fit),
                 "provenance": dict(fit.provenance),
             }
         )
@@ -68,6 +71,8 @@ def show(name: FitName, store: Store = None, as_json: Json = False) -> None:
     write_table(f"{fit.name}: {fit.loss.law.formula}", ("coefficient", "5 %", "median", "95 %"), rows)
     for key, value in fit_facts(fit).items():
         write_line(f"{key}: {value}")
+    if fit.backtest:
+        write_backtest("Back-test: larger runs forecast from the smaller ones, by compute", fit.backtest)
     if fit.scores:
         write_line(f"tasks: {', '.join(sorted(fit.scores))}")
     for finding in fit.findings:

@@ -22,7 +22,7 @@ from scaling.laws import AbstractLaw
 from scaling.observations import LossObservations
 from scaling.posterior import NOISE_DEGREES_OF_FREEDOM, Backtest, Hull, LossPosterior, crps_of_draws
 
-_CUTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # quantiles of compute
+CUTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # quantiles of compute
 _FEWEST_BEYOND = 2
 _KEPT = 400
 _MOST_EVIDENCE = 2.0  # independent errors that all cuts together count for: their rows are nested on both sides
@@ -76,11 +76,11 @@ def rolling_origins(
     log_compute = _log_scale(runs, law_class)
     rows = bucket_size(len(runs))
     origins = []
-    cuts = np.unique(np.quantile(log_compute, _CUTS, method="higher"))
+    cuts = np.unique(np.quantile(log_compute, CUTS, method="higher"))
     for index, cut in enumerate(cuts):
         progress(ProgressEvent("rolling origins", index, len(cuts)))
         below = log_compute <= cut + 1e-9
-        if _cut_is_fair(runs, below, law_class):
+        if cut_is_fair(runs, below, law_class):
             origins.append(_origin(runs, below, float(cut), law_class, rows=rows, settings=settings))
     progress(ProgressEvent("rolling origins", len(cuts), len(cuts)))
     return tuple(origins)
@@ -156,7 +156,8 @@ def _log_scale(runs: LossObservations, law_class: type[AbstractLaw]) -> Float[Ar
     return scale
 
 
-def _cut_is_fair(runs: LossObservations, below: Bool[Array, "row"], law_class: type[AbstractLaw]) -> bool:
+def cut_is_fair(runs: LossObservations, below: Bool[Array, "row"], law_class: type[AbstractLaw]) -> bool:
+    """Whether the rows below can determine the law, with enough beyond to forecast."""
     fewest = len(law_class.coefficients) + 2
     distinct = all(
         len(np.unique(values[below])) >= 3

@@ -38,6 +38,12 @@ class Backtest:
         return len(self.run)
 
     @property
+    def factor(self) -> Float[Array, "row"]:
+        """How many times what was fitted the row's compute (or what the runs were cut along) is; 1 inside."""
+        factor: Float[Array, "row"] = np.exp(self.distance)
+        return factor
+
+    @property
     def held(self) -> Bool[Array, "row"]:
         """Whether the interval holds the observed loss."""
         return (self.low <= self.observed) & (self.observed <= self.high)
@@ -86,7 +92,7 @@ class Backtest:
     def by_factor(self) -> tuple[BacktestSummary, ...]:
         """The scores by how many times the compute of the runs seen the held-out ones had; empty ranges left out."""
         bounds = (0.0, *FACTOR_BOUNDS, np.inf)
-        factor = np.exp(self.distance)
+        factor = self.factor
         parts = []
         for low, high in pairwise(bounds):
             part = self.select((factor > low) & (factor <= high))

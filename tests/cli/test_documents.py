@@ -12,7 +12,20 @@ from tests.shell_blocks import code_blocks, scaling_commands
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # In the order in which a reader meets them: the first makes the fit that the others ask.
-COMMANDS = ("fit", "predict", "emerge", "plan", "frontier", "import", "fits list", "fits show", "fits build", "cite")
+COMMANDS = (
+    "fit",
+    "predict",
+    "emerge",
+    "plan",
+    "backtest",
+    "compare",
+    "frontier",
+    "import",
+    "fits list",
+    "fits show",
+    "fits build",
+    "cite",
+)
 ELSEWHERE = {
     "curve",
     "demo",

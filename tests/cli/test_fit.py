@@ -24,7 +24,15 @@ def test_a_fit_is_stored_once_and_forecasts_the_next_size(scaling, ladder):
     assert first.code == 0, first.err
     document = json.loads(first.out)
     assert document["diagnostics"]["max_r_hat"] <= 1.01
-    assert set(document["coefficients"]) == {"l_inf", "a", "alpha", "b", "beta"}
+    assert document["backtest"][0]["forecasts"] > 0
+    assert {each["run"] for each in document["leverage"]} == {"r0", "r1", "r2", "r3"}
+    assert {each["prior"] for each in document["prior_sensitivity"]} == {"floor", "exponents"}
+    assert len(document["outlier_probability"]) == 32
+    shown = scaling("fits", "show", "mine")
+    assert "Back-test: larger runs forecast" in shown.out
+    stored = json.loads(scaling("fits", "show", "mine", "--json").out)
+    assert all(stored[key] == document[key] for key in ("backtest", "leverage", "prior_sensitivity"))
+    assert set(document["coefficients"]) == {"l_inf", "a", "alpha", "b", "beta", "k"}
     low, middle, high = forecast(scaling, "mine")
     assert low < TRUTH < high
     assert middle == pytest.approx(TRUTH, rel=0.02)
