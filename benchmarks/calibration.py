@@ -174,10 +174,13 @@ def _gates(calibrations: Sequence[LawCalibration]) -> ReportTable:
     )
 
 
-def write_page(path: Path, found: Sequence[ReportTable]) -> None:
+def write_page(path: Path, found: Sequence[ReportTable], *, parts: Sequence[str]) -> None:
     """The page of these tables, with the machine and versions."""
     sections = "\n".join(table.as_markdown() for table in found)
-    path.write_text(f"{HEAD}\nWritten by `make calibration` on {machine()}.\n\n{sections}", encoding="utf-8")
+    path.write_text(
+        f"{HEAD}\nWritten by `make calibration` (parts: {', '.join(parts)}; of {', '.join(PARTS)}) on {machine()}.\n\n{sections}",
+        encoding="utf-8",
+    )
 
 
 def main() -> None:
@@ -191,7 +194,7 @@ def main() -> None:
     found = tables(given.part or PARTS, count=given.count, laws=given.law, kept=given.kept)
     print_tables(found)
     if given.page:
-        write_page(given.page, found)
+        write_page(given.page, found, parts=given.part or PARTS)
 
 
 if __name__ == "__main__":
