@@ -68,13 +68,18 @@ def fit(
             "rows": len(loss),
             "runs": len(set(loss.run)),
             "seconds": round(time.monotonic() - began, 3),
-            "versions": {
-                "scaling-service": __version__,
-                "python": platform.python_version(),
-                **{package: version(package) for package in ("jax", "numpyro", "numpy", "scipy")},
-            },
+            "versions": software_versions(),
         },
     )
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of what a fit is made with."""
+    return {
+        "scaling-service": __version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("jax", "numpyro", "numpy", "scipy")},
+    }
 
 
 def _fit_law(

@@ -138,12 +138,12 @@ def find_counted_mode(
 ) -> CountedMode:
     """The mode with all rows as independent, the correlation of its residuals within runs, and the mode given that."""
     potential = loss_potential(law_class)
-    mode = _lowest_mode(potential, data, starts)
+    mode = lowest_mode(potential, data, starts)
     correlation = correlation_at(law_class, data, runs, mode.position, rng=rng)
     if correlation is None:
         return CountedMode(mode, data, None)
     data = counted(data, correlation)
-    return CountedMode(_lowest_mode(potential, data, np.stack([mode.position, *starts[:2]])), data, correlation)
+    return CountedMode(lowest_mode(potential, data, np.stack([mode.position, *starts[:2]])), data, correlation)
 
 
 def correlation_at(
@@ -166,7 +166,7 @@ def counted(data: LossData, correlation: RunCorrelation) -> LossData:
         return data._replace(information=jnp.asarray(np.pad(information, (0, missing))))
 
 
-def _lowest_mode(potential: Potential, data: LossData, starts: Float[Array, "start dim"]) -> Mode:
+def lowest_mode(potential: Potential, data: Any, starts: Float[Array, "start dim"]) -> Mode:
     """The lowest mode by Newton's method, or by BFGS where that does not arrive."""
     found = find_modes(potential, jax.tree.map(lambda leaf: leaf[None], data), starts[np.newaxis])
     if found.converged[0]:

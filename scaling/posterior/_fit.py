@@ -31,6 +31,7 @@ class FindingCode(StrEnum):
     FLOOR_NOT_IDENTIFIED = "floor_not_identified"
     POINT_ESTIMATE_FAILED = "point_estimate_failed"
     FEW_RUNS = "few_runs"
+    POOLED = "pooled"
     DATA_QUALITY = "data_quality"
     SCORE_NOT_FITTED = "score_not_fitted"
     ANNEALING_NOT_IDENTIFIED = "annealing_not_identified"
