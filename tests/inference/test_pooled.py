@@ -134,6 +134,7 @@ def test_borrowed_exponents_cover_and_one_exponent_for_all_does_not():
     assert np.mean(inside_one) < 0.9 - 3 * error
 
 
+@pytest.mark.slow
 def test_the_sampler_s_coordinates_are_the_model_s_up_to_their_jacobian():
     rng = np.random.default_rng(0)
     both = list(families(0.33, rng=rng).values())

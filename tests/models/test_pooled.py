@@ -32,6 +32,7 @@ def test_no_law_pools_what_depends_on_the_data_s_own_medians(name):
     assert sorted((*pooled, *own_coordinates(chosen))) == sorted(chosen.priors)
 
 
+@pytest.mark.slow
 def test_a_family_has_the_law_s_own_prior_whatever_the_scale_between_families():
     runs = observations(PowerLaw(l_inf=1.5, n_0=1e8, alpha=0.3), *grid(3, 3))
     with float64():
