@@ -177,8 +177,9 @@ def _gates(calibrations: Sequence[LawCalibration]) -> ReportTable:
 def write_page(path: Path, found: Sequence[ReportTable], *, parts: Sequence[str]) -> None:
     """The page of these tables, with the machine and versions."""
     sections = "\n".join(table.as_markdown() for table in found)
+    written = f"Written by `make calibration` (parts: {', '.join(parts)}; of {', '.join(PARTS)}) on {machine()}."
     path.write_text(
-        f"{HEAD}\nWritten by `make calibration` (parts: {', '.join(parts)}; of {', '.join(PARTS)}) on {machine()}.\n\n{sections}",
+        f"{HEAD}\n{written}\n\n{sections}",
         encoding="utf-8",
     )
 
