@@ -37,7 +37,7 @@ def test_equal_parts_between_and_within_are_a_correlation_of_one_half():
 
 def test_independent_checkpoints_count_in_full():
     # The negative control: nothing is taken from rows that are as good as runs of their own.
-    observations = ladder(runs=40, rows=10, between=0.0, within=0.01)
+    observations = ladder(runs=200, rows=10, between=0.0, within=0.01)
     found = run_correlation(observations, LAW, rng=np.random.default_rng(0))
     assert found is not None
     assert found.information.min() > 0.75
@@ -57,10 +57,13 @@ def test_one_spoilt_row_does_not_make_its_run_unlike_itself():
     assert median(spoilt) == pytest.approx(median(clean), abs=0.1)
 
 
-def test_with_one_run_nothing_is_known_about_it():
-    found = run_correlation(ladder(runs=1, rows=30, between=0.01, within=0.01), LAW, rng=np.random.default_rng(0))
+@pytest.mark.parametrize("runs", [1, 3])
+def test_with_no_more_runs_than_coefficients_the_prior_speaks(runs):
+    observations = ladder(runs=runs, rows=30, between=0.0, within=0.01)
+    found = run_correlation(observations, LAW, rng=np.random.default_rng(0))
     assert found is not None
-    assert np.quantile(found.draws, [0.05, 0.95]) == pytest.approx([0.05, 0.95], abs=0.03)
+    # Quantiles of Beta(3, 1): the cube root of the level.
+    assert np.quantile(found.draws, [0.05, 0.5, 0.95]) == pytest.approx(np.cbrt([0.05, 0.5, 0.95]), abs=0.03)
 
 
 def test_rows_without_run_labels_have_none():
