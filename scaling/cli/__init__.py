@@ -9,14 +9,21 @@ Exit codes: 0 done, 2 what was given cannot be used, 3 a fit failed its checks, 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from scaling.errors import ScalingError
 
+# Our matrices are small: threads of the linear algebra only wait for each other, and on busy cores cost many times the
+# work. What the user has set stands.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; `arguments` are those of the process unless given."""
+    for name in _ONE_THREAD:  # read when NumPy is first imported, which is below
+        os.environ.setdefault(name, "1")
     from scaling.cli._commands import command
     from scaling.cli._failures import exit_code_of, report
 
