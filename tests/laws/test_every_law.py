@@ -92,11 +92,12 @@ def test_size_at_and_tokens_at_invert_the_loss(name, levels, n, d, level):
         size = law.size_at(loss, d, **given)
         assert law.loss(size, d, **given) == pytest.approx(loss, rel=1e-9) or size == 1.0
         assert law.loss(size, d, **given) <= loss * (1 + 1e-9)
-        assert size <= n * (1 + 1e-6)
+        # Where the loss is flat to 1e-12 the smallest size is lost in rounding: `repeated` at few unique tokens.
+        assert size <= n * (1 + 1e-6) or law.loss(size, d, **given) == pytest.approx(loss, rel=1e-12)
     if "d" in law.variables:
         fewest = law.tokens_at(loss, n, **given)
         assert law.loss(n, fewest, **given) == pytest.approx(loss, rel=1e-9)
-        assert fewest <= d * (1 + 1e-6)
+        assert fewest <= d * (1 + 1e-6) or law.loss(n, fewest, **given) == pytest.approx(loss, rel=1e-12)
     ratio = d / n
     size = law.size_at_ratio(loss, ratio, **given)
     assert law.loss(size, ratio * size, **given) == pytest.approx(loss, rel=1e-9) or size == 1.0

@@ -34,7 +34,7 @@ def test_a_fit_with_fixed_covariates_answers_questions_of_size_and_tokens():
     assert fit.loss.trend(6.34e9, 242e9) == pytest.approx(2.2256440889984477)
     # Six e-folds of unique tokens beyond the runs are six e-folds of distance, wherever size and tokens lie.
     far = reference_store().load("muennighoff-2023-c4").given(unique_tokens=1.78e11 * np.e**6)
-    spread = far.loss._distance(np.asarray(1e9), np.asarray(1e11), {})
+    spread = far.loss.hull.distance(np.asarray(1e9), np.asarray(1e11), **far.loss.at)
     assert spread == pytest.approx(6.0)
     with pytest.raises(InvalidInput, match="unique_tokens: missing"):
         reference_store().load("muennighoff-2023-c4").given()
