@@ -13,13 +13,14 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import annealed_curves, extrapolation, isoflop_exponents, vision_curves
+from benchmarks import annealed_curves, extrapolation, isoflop_exponents, pooling, vision_curves
 from benchmarks._report import ReportTable, machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "forecasts.md"
 SECTIONS: Mapping[str, Callable[[], list[ReportTable]]] = {
     "splits": extrapolation.tables,
     "variants": extrapolation.variants,
+    "pooling": pooling.tables,
     "isoflop": isoflop_exponents.tables,
     "schedules": annealed_curves.tables,
     "vision": vision_curves.tables,
