@@ -132,7 +132,11 @@ def mean_error_without(
     shares = _robust_weights(residuals._replace(residual=residuals.residual[:1]), middle, own)
     at = axis_places(form.axes, np.asarray([n]), np.asarray([d]), covariates)
     effect = np.concatenate(
-        [knot_weights(place, axis) @ walk_steps(axis) for place, axis in zip(at, form.axes, strict=True)], axis=1
+        [
+            knot_weights(np.atleast_1d(place), axis) @ walk_steps(axis)
+            for place, axis in zip(at, form.axes, strict=True)
+        ],
+        axis=1,
     )[0]
     labels = np.asarray(runs.run)[order]
     found = []
