@@ -49,12 +49,13 @@ def diagnose(
     """Diagnostics of `draws`, one array a scalar coordinate."""
     samples = [np.asarray(values, dtype=np.float64) for values in draws.values()]
     deviations = np.diff(energy, axis=1)
+    still = np.var(energy, axis=1) == 0.0
     return SampleDiagnostics(
         max_r_hat=max(rank_r_hat(sample) for sample in samples),
         min_bulk_ess=min(bulk_ess(sample) for sample in samples),
         min_tail_ess=min(tail_ess(sample) for sample in samples),
         divergences=int(np.sum(diverging)),
-        min_energy=float(np.min(np.mean(deviations**2, axis=1) / np.var(energy, axis=1))),
+        min_energy=float(np.min(np.mean(deviations**2, axis=1) / np.where(still, np.inf, np.var(energy, axis=1)))),
     )
 
 
@@ -63,18 +64,27 @@ def diagnose(
 def rank_r_hat(draws: Float[Array, "chain draw"]) -> float:
     """Rank-normalised split R-hat, the larger of location and scale (Vehtari et al. 2021, eq. 14 and section 3.2)."""
     folded = np.abs(draws - np.median(draws))
-    return float(max(split_gelman_rubin(_normal_scores(draws)), split_gelman_rubin(_normal_scores(folded))))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = float(max(split_gelman_rubin(_normal_scores(draws)), split_gelman_rubin(_normal_scores(folded))))
+    return found if np.isfinite(found) else np.inf  # chains that do not move
 
 
 def bulk_ess(draws: Float[Array, "chain draw"]) -> float:
     """Effective sample size of the normal scores of split chains (Vehtari et al. 2021, section 4.1)."""
-    return float(effective_sample_size(_normal_scores(_split(draws))))
+    return _effective(_normal_scores(_split(draws)))
 
 
 def tail_ess(draws: Float[Array, "chain draw"]) -> float:
     """Smaller effective sample size of the 5 % and 95 % quantiles (Vehtari et al. 2021, section 4.3)."""
     below = (_split(draws) <= quantile for quantile in np.quantile(draws, (0.05, 0.95)))
-    return float(min(effective_sample_size(each.astype(np.float64)) for each in below))
+    return min(_effective(each.astype(np.float64)) for each in below)
+
+
+def _effective(values: Float[Array, "chain draw"]) -> float:
+    """NumPyro's effective sample size; 0 for chains that do not move, of which it makes 0 / 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = float(effective_sample_size(values))
+    return found if np.isfinite(found) else 0.0
 
 
 def _split(draws: Float[Array, "chain draw"]) -> Float[Array, "half_chain half_draw"]:

@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from scaling.inference.diagnostics import bulk_ess, diagnose, rank_r_hat, tail_ess
+from scaling.inference.diagnostics import bulk_ess, diagnose, gate_failures, rank_r_hat, tail_ess
+from scaling.inference.settings import FitSettings
 
 
 def chains(*, autocorrelation: float, shift: float = 0.0, heavy: bool = False) -> np.ndarray:
@@ -51,3 +52,13 @@ def test_the_worst_coordinate_is_reported():
     assert found.min_bulk_ess == pytest.approx(bulk_ess(bad))
     # Independent energies: the BFMI of a Gaussian white noise is 2.
     assert found.min_energy == pytest.approx(2.0, abs=0.2)
+
+
+def test_chains_that_do_not_move_fail_the_gate_and_make_no_nan():
+    rng = np.random.default_rng(0)
+    stuck = np.repeat(rng.standard_normal((4, 1)), 500, axis=1)
+    found = diagnose({"x": stuck}, diverging=np.zeros((4, 500), dtype=bool), energy=np.zeros((4, 500)))
+    assert found.max_r_hat > 1e6
+    assert found.min_bulk_ess < 5
+    assert found.min_tail_ess == found.min_energy == 0.0
+    assert gate_failures(found, FitSettings())
